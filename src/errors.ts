@@ -1,0 +1,92 @@
+/**
+ * Every refusal of the hub, in one table. A room throws `new HubError(code, detail, …)` and knows nothing of HTTP;
+ * `http/error-handler.ts` turns the code into a status, `cli.ts` into an exit status. Anything thrown that is no
+ * HubError is a fault: it answers 500 and its text stays in the log.
+ */
+export const ERRORS = {
+  'request.invalid': { status: 400, title: 'The request is not of the documented form' },
+  'request.truncated': { status: 400, title: 'The request ended before its declared end' },
+  'request.unknown_route': { status: 404, title: 'There is nothing at this address' },
+  'request.method_not_allowed': { status: 405, title: 'This address does not take this method' },
+  'request.idempotency_mismatch': { status: 409, title: 'This Idempotency-Key was used for another request' },
+  'request.too_large': { status: 413, title: 'The request is larger than the hub takes' },
+  'request.range_not_satisfiable': { status: 416, title: 'The range asked for lies outside the file' },
+
+  'auth.required': { status: 401, title: 'A token is needed' },
+  'auth.invalid': { status: 401, title: 'This token is unknown, expired or revoked' },
+  'auth.forbidden': { status: 403, title: 'This token does not have the right' },
+
+  'app.unknown': { status: 404, title: 'No such app' },
+  'app.invalid_name': { status: 422, title: 'Not a name for an app' },
+  'app.category_fixed': { status: 422, title: 'The category of an app cannot change' },
+  'build.unknown': { status: 404, title: 'No such build' },
+  'build.invalid_number': { status: 422, title: 'Not a build number' },
+  'build.duplicate': { status: 409, title: 'This build is archived already, with other content' },
+  'version.invalid': { status: 422, title: 'Not a version that Portage can order' },
+  'version.no_lossless_form': { status: 422, title: 'This version has no lossless Gentoo form' },
+
+  'upload.missing_tarball': { status: 400, title: 'The upload has no tarball' },
+  'upload.digest_mismatch': { status: 422, title: 'The bytes received are not the bytes declared' },
+  'upload.too_large': { status: 413, title: 'The tarball is larger than the hub takes' },
+  'archive.unsupported_format': {
+    status: 415,
+    title: 'Not a tar archive, plain or compressed with gzip, bzip2, xz or zstd',
+  },
+  'archive.corrupt': { status: 422, title: 'The archive cannot be read to its end' },
+  'archive.empty': { status: 422, title: 'The archive has nothing in it' },
+  'archive.unsafe_path': { status: 422, title: 'An entry would land outside its own folder' },
+  'archive.unsafe_name': { status: 422, title: 'An entry has a name that cannot be installed' },
+  'archive.unsafe_link': { status: 422, title: 'A link leaves the archive' },
+  'archive.unsafe_type': { status: 422, title: 'An entry is neither file, folder nor link' },
+  'archive.unsafe_mode': { status: 422, title: 'An entry is set-user-id or set-group-id' },
+  'archive.duplicate_entry': { status: 422, title: 'Two entries have the same name' },
+  'archive.too_many_entries': { status: 422, title: 'The archive has too many entries' },
+  'archive.too_large_unpacked': { status: 422, title: 'The archive unpacks to too much' },
+  'archive.ratio_too_high': { status: 422, title: 'The archive unpacks to suspiciously much for its size' },
+  'archive.no_such_file': { status: 404, title: 'No such file in the tarball' },
+  'archive.not_text': { status: 415, title: 'This file of the tarball is not text' },
+
+  'recipe.invalid': { status: 422, title: 'The recipe does not hold' },
+  'recipe.not_in_tarball': { status: 422, title: 'The recipe names a file that the tarball lacks' },
+  'recipe.forbidden': { status: 403, title: 'This token may not send commands' },
+  'ebuild.unsafe': { status: 422, title: 'The rendered ebuild is not of the known form' },
+  'ebuild.template_invalid': { status: 422, title: 'The ebuild template cannot be published' },
+
+  'environment.unknown': { status: 404, title: 'No such environment' },
+  'overlay.path_refused': { status: 422, title: 'This path of the overlay cannot be written by hand' },
+  'overlay.no_such_path': { status: 404, title: 'No such path in the overlay' },
+  'overlay.unknown_revision': { status: 404, title: 'No such revision' },
+  'distfile.unknown': { status: 404, title: 'No such distfile in this environment' },
+  'digest.unknown': { status: 404, title: 'No archived bytes have this digest' },
+
+  'promotion.unknown': { status: 404, title: 'No such promotion' },
+  'promotion.not_eligible': { status: 409, title: 'This build cannot be promoted there now' },
+  'release.unknown': { status: 404, title: 'No such release' },
+  'release.already_withdrawn': { status: 409, title: 'This release is withdrawn already' },
+  'token.unknown': { status: 404, title: 'No such token' },
+
+  'config.invalid': { status: 500, title: 'The settings do not hold' },
+  'hub.unreachable': { status: 503, title: 'The hub does not answer' },
+  'verify.failed': { status: 500, title: 'The archive or an overlay does not match the records' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+/** A stable code of the table above; part of the API. */
+export type ErrorCode = keyof typeof ERRORS
+
+/** A refusal: what was refused and what to do next, in `message`; `extra` goes into the problem document as it is. */
+export class HubError extends Error {
+  override readonly name = 'HubError'
+  readonly code: ErrorCode
+  readonly extra: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    extra: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(detail, options)
+    this.code = code
+    this.extra = extra
+  }
+}
