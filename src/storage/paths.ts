@@ -1,0 +1,54 @@
+/**
+ * Every path that the hub writes. Nobody else joins path segments; a value from outside reaches this file only after
+ * it was parsed (an environment's name, a digest, a distfile's name).
+ *
+ *     <data>/
+ *       overlays/<environment>/        the published tree, for people; written after the commit, never read back
+ *       overlays/<environment>.git/    the overlay's repository: what nodes clone
+ *       distfiles/archive/<aa>/<sha512>  every tarball once, named by its digest
+ *       distfiles/<environment>/<name>   the mirror: hard links into the archive
+ *       var/hub.db                     the records (with -wal and -shm beside it)
+ *       var/keys/                      the hub's OpenPGP key
+ *       var/uploads/                   uploads in progress; emptied at start
+ *       var/trees/<environment>        the commit that overlays/<environment>/ shows
+ */
+import { join, resolve } from 'node:path'
+
+export interface Paths {
+  readonly data: string
+  readonly archive: string
+  readonly uploads: string
+  readonly keys: string
+  /** `sha512`: 128 lower-case hex digits. */
+  blob(sha512: string): string
+  blobDirectory(sha512: string): string
+  mirror(environment: string): string
+  mirrorFile(environment: string, distfileName: string): string
+  overlayTree(environment: string): string
+  overlayRepository(environment: string): string
+  treeMarker(environment: string): string
+  /** A file that a setting names relative to the data folder. */
+  inData(path: string): string
+}
+
+/** The tree of folders under one data folder; `archive` may lie elsewhere (`HUB_BLOBS=file:…`). */
+export function createPaths(dataDirectory: string, archiveDirectory?: string): Paths {
+  const data = resolve(dataDirectory)
+  const archive = resolve(data, archiveDirectory ?? 'distfiles/archive')
+  const blobDirectory = (sha512: string) => join(archive, sha512.slice(0, 2))
+  const mirror = (environment: string) => join(data, 'distfiles', environment)
+  return {
+    data,
+    archive,
+    uploads: join(data, 'var', 'uploads'),
+    keys: join(data, 'var', 'keys'),
+    blob: (sha512) => join(blobDirectory(sha512), sha512),
+    blobDirectory,
+    mirror,
+    mirrorFile: (environment, distfileName) => join(mirror(environment), distfileName),
+    overlayTree: (environment) => join(data, 'overlays', environment),
+    overlayRepository: (environment) => join(data, 'overlays', `${environment}.git`),
+    treeMarker: (environment) => join(data, 'var', 'trees', environment),
+    inData: (path) => resolve(data, path),
+  }
+}
