@@ -1,0 +1,75 @@
+/** Who may do what: the one table. Pages, API and the addresses that Portage uses all ask here. */
+import { HubError } from '../errors.ts'
+
+export const ROLES = ['administrator', 'uploader', 'promoter', 'node', 'reader'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Who makes a request. */
+export interface Principal {
+  readonly tokenId: string
+  /** The token's name: what records and commits say. */
+  readonly name: string
+  readonly role: Role
+  /** null: all. */
+  readonly apps: readonly string[] | null
+  readonly environments: readonly string[] | null
+}
+
+export type Right =
+  | { readonly to: 'administer' }
+  | { readonly to: 'upload'; readonly app: string }
+  | { readonly to: 'promote'; readonly environment: string }
+  /** Overlay, distfiles and releases of an environment. */
+  | { readonly to: 'read'; readonly environment: string }
+
+type Rule = (principal: Principal, right: Right) => boolean
+
+const inEnvironment = (principal: Principal, right: Right): boolean =>
+  'environment' in right && isWithin(principal.environments, right.environment)
+
+const RIGHTS: Readonly<Record<Role, Rule>> = {
+  administrator: () => true,
+  uploader: (principal, right) => right.to === 'upload' && isWithin(principal.apps, right.app),
+  promoter: (principal, right) =>
+    right.to === 'read' || (right.to === 'promote' && inEnvironment(principal, right)),
+  node: (principal, right) => right.to === 'read' && inEnvironment(principal, right),
+  reader: (principal, right) => right.to === 'read' && inEnvironment(principal, right),
+}
+
+export function may(principal: Principal, right: Right): boolean {
+  return RIGHTS[principal.role](principal, right)
+}
+
+/** @throws {HubError} `auth.forbidden`, which names what the token lacks. */
+export function demand(principal: Principal, right: Right): void {
+  if (may(principal, right)) return
+  const where = 'environment' in right ? ` in ${right.environment}` : 'app' in right ? ` ${right.app}` : ''
+  throw new HubError(
+    'auth.forbidden',
+    `the ${principal.role} token "${principal.name}" may not ${right.to}${where}; ask an administrator for one that may`,
+  )
+}
+
+/** Which builds somebody may see: those of some apps, or those released in some environments; null: no limit. */
+export interface Sight {
+  readonly apps: readonly string[] | null
+  readonly environments: readonly string[] | null
+}
+
+/** Uploaders see the builds of their apps; nodes and readers what their environments have released. */
+export function sightOf(principal: Principal): Sight {
+  switch (principal.role) {
+    case 'administrator':
+    case 'promoter':
+      return { apps: null, environments: null }
+    case 'uploader':
+      return { apps: principal.apps, environments: null }
+    case 'node':
+    case 'reader':
+      return { apps: null, environments: principal.environments }
+  }
+}
+
+function isWithin(scope: readonly string[] | null, name: string): boolean {
+  return scope === null || scope.includes(name)
+}

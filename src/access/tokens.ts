@@ -1,0 +1,110 @@
+/**
+ * Tokens: made once, shown once, kept as a digest; each has one role and a scope, ends at its time and can be revoked.
+ * A token is 256 random bits, so a fast digest is enough to keep it by: there is nothing to guess.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { timestamp } from '../clock.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { newId } from '../ids.ts'
+import type { TokenRow } from '../records/tokens.ts'
+import { ROLES } from './rights.ts'
+import type { Principal, Role } from './rights.ts'
+
+export interface NewToken {
+  readonly name: string
+  readonly role: Role
+  /** null: every app, now and later. */
+  readonly apps: readonly string[] | null
+  /** null: every environment. */
+  readonly environments: readonly string[] | null
+  /** Seconds from now; null: no end. */
+  readonly expiresInSec: number | null
+  readonly by: string
+}
+
+const PREFIX = 'phub_'
+
+/** Makes a token. `secret` is its only copy. */
+export async function createToken(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  token: NewToken,
+): Promise<{ readonly secret: string; readonly row: TokenRow }> {
+  const secret = PREFIX + randomBytes(32).toString('base64url')
+  const row = tokenRow(hub.clock.now(), token, secret)
+  await hub.records.tokens.add(row)
+  return { secret, row }
+}
+
+/**
+ * Makes `secret`, chosen by the operator (`HUB_ADMIN_TOKEN`), an administrator's token. Known already: nothing changes,
+ * except that one of an earlier setting that was revoked stays revoked.
+ */
+export async function ensureAdministrator(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  secret: string,
+): Promise<void> {
+  if (await hub.records.tokens.findBySecret(digestOf(secret))) return
+  const token = { name: 'HUB_ADMIN_TOKEN', role: 'administrator', apps: null, environments: null } as const
+  await hub.records.tokens.add(
+    tokenRow(hub.clock.now(), { ...token, expiresInSec: null, by: 'settings' }, secret),
+  )
+}
+
+function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
+  const { expiresInSec } = token
+  return {
+    id: newId('tok', now),
+    name: token.name,
+    role: token.role,
+    apps: token.apps && JSON.stringify(token.apps),
+    environments: token.environments && JSON.stringify(token.environments),
+    secretSha256: digestOf(secret),
+    createdBy: token.by,
+    createdAt: timestamp(now),
+    expiresAt: expiresInSec === null ? null : timestamp(new Date(now.getTime() + expiresInSec * 1000)),
+    revokedAt: null,
+  }
+}
+
+/**
+ * Who presents this secret.
+ * @throws {HubError} `auth.invalid`, which does not tell unknown from expired from revoked.
+ */
+export async function authenticate(hub: Pick<Hub, 'records' | 'clock'>, secret: string): Promise<Principal> {
+  const row = await hub.records.tokens.findBySecret(digestOf(secret))
+  if (!row || !isAlive(row, hub.clock.now()) || !isRole(row.role)) {
+    throw new HubError(
+      'auth.invalid',
+      'this token is unknown, expired or revoked; ask an administrator for a new one',
+    )
+  }
+  return {
+    tokenId: row.id,
+    name: row.name,
+    role: row.role,
+    apps: row.apps === null ? null : (JSON.parse(row.apps) as string[]),
+    environments: row.environments === null ? null : (JSON.parse(row.environments) as string[]),
+  }
+}
+
+/** Ends a token now. A second call changes nothing. @throws {HubError} `token.unknown`. */
+export async function revokeToken(hub: Pick<Hub, 'records' | 'clock'>, id: string): Promise<TokenRow> {
+  const row = await hub.records.tokens.find(id)
+  if (!row) throw new HubError('token.unknown', `there is no token ${JSON.stringify(id.slice(0, 100))}`)
+  const revokedAt = row.revokedAt ?? timestamp(hub.clock.now())
+  await hub.records.tokens.revoke(id, revokedAt)
+  return { ...row, revokedAt }
+}
+
+function isAlive({ revokedAt, expiresAt }: TokenRow, now: Date): boolean {
+  return revokedAt === null && (expiresAt === null || expiresAt > timestamp(now))
+}
+
+function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
+
+function isRole(role: string): role is Role {
+  return (ROLES as readonly string[]).includes(role)
+}

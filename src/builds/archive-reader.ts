@@ -1,0 +1,70 @@
+/** A tarball's entries and their content, from the file on disk, within the limits and without unpacking it anywhere. */
+import { stat } from 'node:fs/promises'
+import { HubError } from '../errors.ts'
+import type { ArchiveFormat } from './archive-contents.ts'
+import type { ArchiveLimits } from './archive-limits.ts'
+import { decompressed } from './decompress.ts'
+import { type TarListener, TarWalker, tooLarge } from './tar-walker.ts'
+
+export interface ArchiveSource {
+  readonly path: string
+  readonly format: ArchiveFormat
+  readonly limits: ArchiveLimits
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Tells the listener every entry, in the archive's order. Memory does not grow with the archive.
+ * @param enough asked after each piece; once it says true the rest is not read, nor checked.
+ * @throws {HubError} for an archive that is damaged or beyond the limits; the signal's reason if that fires.
+ */
+export async function readArchive(
+  source: ArchiveSource,
+  listener: TarListener,
+  enough: () => boolean = () => false,
+): Promise<void> {
+  try {
+    await walk(source, listener, enough)
+  } catch (error) {
+    // A killed decompressor complains in its own way; the caller asked for an end and hears just that.
+    source.signal?.throwIfAborted()
+    throw error
+  }
+}
+
+async function walk(source: ArchiveSource, listener: TarListener, enough: () => boolean): Promise<void> {
+  const { path, format, limits, signal } = source
+  const walker = new TarWalker(limits, listener)
+  const bounds = new Bounds(limits, (await stat(path)).size)
+  for await (const chunk of decompressed(path, format, signal)) {
+    signal?.throwIfAborted()
+    bounds.count(chunk.length)
+    walker.write(chunk)
+    if (enough()) return
+  }
+  walker.end()
+}
+
+/** Stops a bomb as soon as it shows: after that many bytes, not after unpacking them all. */
+class Bounds {
+  readonly #limits: ArchiveLimits
+  readonly #packedBytes: number
+  #unpackedBytes = 0
+
+  constructor(limits: ArchiveLimits, packedBytes: number) {
+    this.#limits = limits
+    this.#packedBytes = packedBytes
+  }
+
+  count(bytes: number): void {
+    const { maxUnpackedBytes, maxRatio, ratioFloorBytes } = this.#limits
+    this.#unpackedBytes += bytes
+    if (this.#unpackedBytes > maxUnpackedBytes) throw tooLarge(this.#limits)
+    if (this.#unpackedBytes <= Math.max(ratioFloorBytes, maxRatio * this.#packedBytes)) return
+    throw new HubError(
+      'archive.ratio_too_high',
+      `The archive has ${this.#packedBytes} bytes and unpacks to more than ${maxRatio} times that. Leave out files of mere zeros.`,
+      { maxRatio },
+    )
+  }
+}

@@ -1,0 +1,49 @@
+/** The streaming pass: bytes from a client to a file in `var/uploads/`, counted and digested on the way. */
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { startDigest } from './digest-file.ts'
+import type { Digests } from './digest-file.ts'
+
+/** A received file, on disk to the last byte. Disposing it removes it, unless it was archived meanwhile. */
+export interface ReceivedFile extends AsyncDisposable {
+  readonly path: string
+  readonly digests: Digests
+}
+
+/**
+ * Receives `source` in constant memory. Whatever goes wrong, nothing is left.
+ * @throws {HubError} `upload.too_large` at the first byte over the limit; what `source` throws when it breaks off.
+ */
+export async function receiveBytes(
+  hub: Pick<Hub, 'blobs' | 'config'>,
+  source: AsyncIterable<Buffer>,
+): Promise<ReceivedFile> {
+  const { path, handle } = await hub.blobs.createUpload()
+  const discard = async (): Promise<void> => await hub.blobs.discard(path)
+  try {
+    await using digester = startDigest(path)
+    let sizeBytes = 0
+    for await (const chunk of source) {
+      sizeBytes += chunk.byteLength
+      if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
+      await handle.writeFile(chunk)
+      digester.update(chunk)
+    }
+    const [digests] = await Promise.all([digester.finish(), handle.sync()])
+    return { path, digests, [Symbol.asyncDispose]: discard }
+  } catch (error) {
+    await discard()
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The refusal of a tarball over the limit, in bytes. */
+export function tooLarge(limitBytes: number): HubError {
+  return new HubError(
+    'upload.too_large',
+    `a tarball may have ${String(limitBytes)} bytes here (HUB_MAX_UPLOAD); make it smaller or ask the administrator`,
+    { limitBytes },
+  )
+}

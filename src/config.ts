@@ -1,0 +1,298 @@
+/**
+ * Settings: one table of what there is, from which one frozen object is made at start. Environment variables win over
+ * `portage-hub.config.yaml` (or the file in `HUB_CONFIG`), which wins over the defaults. Every fault is reported at
+ * once. Nobody else reads the process's environment.
+ */
+import { readFileSync } from 'node:fs'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+import { HubError } from './errors.ts'
+
+const environmentName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/, 'lower-case words joined by "-", for example "staging"')
+  .max(32)
+  .refine((name) => name !== 'archive', '"archive" is the folder of all tarballs')
+
+const environmentSchema = z.strictObject({
+  name: environmentName,
+  /** automatic: every upload is published here at once; request: only what somebody promotes. */
+  promote: z.enum(['automatic', 'request']).default('request'),
+})
+
+const list = <T extends z.ZodType>(item: T) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value),
+    z.array(item),
+  )
+const flag = z.preprocess(
+  (value) => (value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value),
+  z.boolean(),
+)
+const bytes = z.preprocess(parseBytes, z.int().min(1))
+const count = z.coerce.number().int()
+const word = (what: RegExp, hint: string) => z.string().regex(what, hint)
+
+/** Every setting: its name in the file, its variable, how it is checked, its default and its meaning. */
+export const SETTINGS = {
+  host: { env: 'HUB_HOST', schema: z.string().min(1), default: '127.0.0.1', meaning: 'address to listen on' },
+  port: { env: 'HUB_PORT', schema: count.min(0).max(65535), default: 8080, meaning: 'port to listen on' },
+  tlsCert: {
+    env: 'HUB_TLS_CERT',
+    schema: z.string().nullable(),
+    default: null,
+    meaning: 'file: certificate chain (PEM)',
+  },
+  tlsKey: {
+    env: 'HUB_TLS_KEY',
+    schema: z.string().nullable(),
+    default: null,
+    meaning: 'file: private key (PEM)',
+  },
+  trustProxy: {
+    env: 'HUB_TRUST_PROXY',
+    schema: flag,
+    default: false,
+    meaning: 'believe X-Forwarded-* of a proxy on a private address',
+  },
+  publicUrl: {
+    env: 'HUB_PUBLIC_URL',
+    schema: z
+      .url({ protocol: /^https?$/ })
+      .refine(
+        (url) => !/[\s'"$`\\|()]/.test(url) && !url.includes('@') && !/[?#]/.test(url),
+        'a plain http(s) address',
+      )
+      .nullable(),
+    default: null,
+    meaning: 'address that nodes and people use',
+  },
+  dataDir: {
+    env: 'HUB_DATA_DIR',
+    schema: z.string().min(1),
+    default: '.',
+    meaning: 'holds overlays/, distfiles/, var/',
+  },
+  databaseUrl: {
+    env: 'HUB_DATABASE_URL',
+    schema: word(/^sqlite:.+$/, 'sqlite:<file>, relative to the data folder'),
+    default: 'sqlite:var/hub.db',
+    meaning: 'the records',
+  },
+  blobs: {
+    env: 'HUB_BLOBS',
+    schema: word(/^file:.+$/, 'file:<folder>, relative to the data folder'),
+    default: 'file:distfiles/archive',
+    meaning: 'the archive of tarballs',
+  },
+  adminToken: {
+    env: 'HUB_ADMIN_TOKEN',
+    schema: z.string().min(1).max(512).nullable(),
+    default: null,
+    secret: true,
+    meaning: "the first administrator's token; made and printed once when not given",
+  },
+  overlayPrefix: {
+    env: 'HUB_OVERLAY_PREFIX',
+    schema: word(/^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/, 'lower-case words joined by "-"').max(32),
+    default: 'hub',
+    meaning: 'overlays are named <prefix>-<environment>',
+  },
+  environments: {
+    env: 'HUB_ENVIRONMENTS',
+    schema: z
+      .preprocess(parseEnvironments, z.array(environmentSchema).min(1))
+      .refine(
+        (all) => new Set(all.map(({ name }) => name)).size === all.length,
+        'two environments have one name',
+      ),
+    default: [
+      { name: 'staging', promote: 'automatic' },
+      { name: 'production', promote: 'request' },
+    ] as z.infer<typeof environmentSchema>[],
+    meaning: 'environments in the order of promotion: name[:automatic|:request] …',
+  },
+  anonymousRead: {
+    env: 'HUB_ANONYMOUS_READ',
+    schema: list(environmentName),
+    default: [] as string[],
+    meaning: 'environments whose overlay and distfiles need no token',
+  },
+  category: {
+    env: 'HUB_CATEGORY',
+    schema: word(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'a category, for example "app-acme"'),
+    default: 'app-hub',
+    meaning: 'category of apps whose recipe names none',
+  },
+  keywords: {
+    env: 'HUB_KEYWORDS',
+    schema: list(word(/^~?[a-z0-9][a-z0-9_-]*$/, 'keywords such as amd64 or ~arm64')).refine(
+      (all) => all.length > 0,
+    ),
+    default: ['amd64', 'arm64'],
+    meaning: 'KEYWORDS of builds whose recipe names none',
+  },
+  freeLicenses: {
+    env: 'HUB_FREE_LICENSES',
+    schema: list(word(/^[A-Za-z0-9_][A-Za-z0-9+_.-]*$/, 'names of licences')),
+    default: [] as string[],
+    meaning: "in-house licences that nodes accept with ::gentoo's default ACCEPT_LICENSE (@FREE)",
+  },
+  masters: {
+    env: 'HUB_OVERLAY_MASTERS',
+    schema: list(word(/^[A-Za-z0-9_][A-Za-z0-9_-]*$/, 'names of repositories')),
+    default: [] as string[],
+    meaning: 'masters of the overlays; "gentoo" when hand-kept ebuilds inherit its eclasses',
+  },
+  keepReleases: {
+    env: 'HUB_KEEP_RELEASES',
+    schema: count.min(1).max(1000),
+    default: 20,
+    meaning: 'newest releases of an app that an overlay lists',
+  },
+  maxUploadBytes: {
+    env: 'HUB_MAX_UPLOAD',
+    schema: bytes,
+    default: 16 * 2 ** 30,
+    meaning: 'largest tarball, bytes or 500MiB, 16GiB',
+  },
+  maxUnpackedBytes: {
+    env: 'HUB_MAX_UNPACKED',
+    schema: bytes,
+    default: 32 * 2 ** 30,
+    meaning: 'what a tarball may unpack to',
+  },
+  maxEntries: {
+    env: 'HUB_MAX_ENTRIES',
+    schema: count.min(1),
+    default: 200_000,
+    meaning: 'entries of a tarball',
+  },
+  logLevel: {
+    env: 'HUB_LOG_LEVEL',
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    default: 'info',
+    meaning: 'fatal, error, warn, info, debug, trace or silent',
+  },
+} as const satisfies Record<
+  string,
+  { env: string; schema: z.ZodType; default: unknown; secret?: boolean; meaning: string }
+>
+
+type Settings = typeof SETTINGS
+export type SettingName = keyof Settings
+export type EnvironmentConfig = Readonly<z.infer<typeof environmentSchema>>
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The settings that hold, frozen. `publicUrl` has no slash at its end. */
+export type Config = Readonly<{ [Name in SettingName]: z.infer<Settings[Name]['schema']> }> & {
+  readonly publicUrl: string
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** Where each value comes from: `default`, `HUB_PORT`, or the file's path. */
+  readonly sources: Readonly<Record<SettingName, string>>
+}
+
+/**
+ * Reads and checks the settings.
+ * @throws {HubError} `config.invalid`, its detail listing every fault, one a line.
+ */
+export function loadConfig(env: Environment = process.env): LoadedConfig {
+  const faults: string[] = []
+  const file = readConfigFile(env['HUB_CONFIG'], faults)
+  const values: Record<string, unknown> = {}
+  const sources: Record<string, string> = {}
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const fromEnv = env[setting.env]
+    const fromFile = file.values[name]
+    const given = fromEnv !== undefined && fromEnv !== '' ? fromEnv : fromFile
+    sources[name] = given === undefined ? 'default' : given === fromFile ? file.path : setting.env
+    const result = (setting.schema as z.ZodType).safeParse(given === undefined ? setting.default : given)
+    if (result.success) values[name] = result.data
+    else
+      faults.push(...result.error.issues.map((issue) => faultLine(name, setting, sources[name] ?? '', issue)))
+  }
+  faults.push(...crossChecks(values as Config))
+  if (faults.length > 0) throw new HubError('config.invalid', faults.join('\n'), { faults })
+  return { config: finish(values as Config), sources: sources as LoadedConfig['sources'] }
+}
+
+function faultLine(name: string, setting: { env: string }, source: string, issue: z.core.$ZodIssue): string {
+  const path = [name, ...issue.path.map(String)].join('.')
+  return `${path} (${source === setting.env ? setting.env : `${source}; variable ${setting.env}`}): ${issue.message}`
+}
+
+function readConfigFile(
+  named: string | undefined,
+  faults: string[],
+): { path: string; values: Record<string, unknown> } {
+  const path = named ?? 'portage-hub.config.yaml'
+  // Set and empty: no file, whatever lies in the folder.
+  if (path === '') return { path, values: {} }
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (named !== undefined) faults.push(`HUB_CONFIG: ${path} cannot be read: ${(error as Error).message}`)
+    return { path, values: {} }
+  }
+  let values: unknown
+  try {
+    values = parseYaml(text) ?? {}
+  } catch (error) {
+    faults.push(`${path} is not YAML: ${(error as Error).message}`)
+    return { path, values: {} }
+  }
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    faults.push(`${path} must be a list of "name: value" lines`)
+    return { path, values: {} }
+  }
+  for (const name of Object.keys(values)) {
+    if (!Object.hasOwn(SETTINGS, name)) faults.push(`${path}: there is no setting ${JSON.stringify(name)}`)
+  }
+  return { path, values: values as Record<string, unknown> }
+}
+
+function crossChecks(config: Config): string[] {
+  const faults: string[] = []
+  if ((config.tlsCert === null) !== (config.tlsKey === null))
+    faults.push('HUB_TLS_CERT and HUB_TLS_KEY go together')
+  const names = Array.isArray(config.environments) ? config.environments.map(({ name }) => name) : []
+  for (const name of Array.isArray(config.anonymousRead) ? config.anonymousRead : []) {
+    if (!names.includes(name))
+      faults.push(`anonymousRead (HUB_ANONYMOUS_READ): there is no environment "${name}"`)
+  }
+  return faults
+}
+
+function finish(config: Config): Config {
+  const scheme = config.tlsCert === null ? 'http' : 'https'
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const publicUrl = (config.publicUrl as string | null) ?? `${scheme}://${host}:${String(config.port)}`
+  return Object.freeze({ ...config, publicUrl: publicUrl.replace(/\/+$/, '') })
+}
+
+/** `staging:automatic production:request` of a variable becomes what the file's list says. */
+function parseEnvironments(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  return value
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((item) => {
+      const [name, promote] = item.split(':')
+      return promote === undefined ? { name } : { name, promote }
+    })
+}
+
+/** `500MiB`, `16 GiB` or a plain number of bytes. */
+function parseBytes(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  const match = /^(\d+)\s*(?:([KMGT])iB)?$/.exec(value.trim())
+  if (!match) return value
+  const exponent = match[2] === undefined ? 0 : 'KMGT'.indexOf(match[2]) + 1
+  return Number(match[1]) * 1024 ** exponent
+}

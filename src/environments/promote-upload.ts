@@ -1,0 +1,46 @@
+/** What policies, and the upload itself, ask for when a build arrives. */
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import type { BuildRow } from '../records/builds.ts'
+import type { PromotionRow } from '../records/promotions.ts'
+import { BY_POLICY, carryOut, newPromotion } from './promote.ts'
+
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log'>
+
+export interface UploadPromotion {
+  /** false: archive only, whatever the policies say. */
+  readonly byPolicy: boolean
+  /** An environment that the uploader asks for besides; null for none. */
+  readonly environment: string | null
+  readonly by: string
+}
+
+/** The promotions to record with a new build, in the order of the environments. */
+export function promotionsOfUpload(
+  hub: Pick<Hub, 'config' | 'clock'>,
+  build: Pick<BuildRow, 'app' | 'build'>,
+  wanted: UploadPromotion,
+): readonly PromotionRow[] {
+  return hub.config.environments.flatMap(({ name, promote }) => {
+    if (name === wanted.environment) return [newPromotion(hub, { build, environment: name, by: wanted.by })]
+    if (!wanted.byPolicy || promote !== 'automatic') return []
+    return [newPromotion(hub, { build, environment: name, by: BY_POLICY })]
+  })
+}
+
+/**
+ * Carries out what is recorded for the build and not ended. A refusal ends that promotion and no more: the upload
+ * itself has succeeded.
+ */
+export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<readonly PromotionRow[]> {
+  for (const promotion of await hub.records.promotions.ofBuild(build.app, build.build)) {
+    if (promotion.state !== 'requested' && promotion.state !== 'publishing') continue
+    try {
+      const { environment, requestedBy: by } = promotion
+      await carryOut(hub, promotion, { build, environment, by, liftWithdrawal: false, dryRun: false })
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error
+    }
+  }
+  return await hub.records.promotions.ofBuild(build.app, build.build)
+}

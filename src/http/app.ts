@@ -1,0 +1,91 @@
+/** The front door: every address, in one Express application. */
+import express from 'express'
+import type { Express, RequestHandler } from 'express'
+import helmet from 'helmet'
+import type { Hub } from '../hub.ts'
+import { newId } from '../ids.ts'
+import { HUB_VERSION } from '../version.ts'
+import { appRoutes } from './app-routes.ts'
+import { identify } from './auth.ts'
+import { buildRoutes } from './build-routes.ts'
+import { distfileRoutes } from './distfile-routes.ts'
+import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
+import { errorHandler, notFound, requestId } from './error-handler.ts'
+import { gitRoutes } from './git-routes.ts'
+import { idempotent } from './idempotency.ts'
+import { overlayFileRoutes } from './overlay-file-routes.ts'
+import { promotionRoutes } from './promotion-routes.ts'
+import { tokenRoutes } from './token-routes.ts'
+
+export function createApp(hub: Hub): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('etag', false)
+  app.set('query parser', 'simple')
+  if (hub.config.trustProxy) app.set('trust proxy', 'loopback, linklocal, uniquelocal')
+  app.use(nameRequest(hub))
+  app.use(
+    helmet({
+      crossOriginResourcePolicy: { policy: 'same-site' },
+      strictTransportSecurity: hub.config.tlsCert !== null,
+    }),
+  )
+  app.use(operations(hub))
+  app.use(identify(hub))
+  app.use('/api/v1', api(hub))
+  app.use(gitRoutes(hub))
+  app.use(overlayFileRoutes(hub))
+  app.use(distfileRoutes(hub))
+  app.use(notFound)
+  app.use(errorHandler(hub))
+  return app
+}
+
+function api(hub: Hub): express.Router {
+  const routes = express.Router()
+  // Uploads stream and hand-kept files are bytes; every other body is JSON and small.
+  routes.use((_request, response, next) => {
+    response.set('Cache-Control', 'no-store')
+    next()
+  })
+  routes.use(buildRoutes(hub), overlayHandRoutes(hub))
+  routes.use(express.json({ limit: '1mb' }), idempotent(hub))
+  routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub))
+  return routes
+}
+
+/** Gives each request an id, which its answer and every line about it in the log carry. */
+function nameRequest(hub: Pick<Hub, 'clock' | 'log'>): RequestHandler {
+  return (request, response, next) => {
+    response.set('X-Request-Id', newId('req', hub.clock.now()))
+    const started = performance.now()
+    response.once('close', () => {
+      const tookMs = Math.round(performance.now() - started)
+      const { method, path } = request
+      const status = response.writableFinished ? response.statusCode : 'aborted'
+      hub.log.debug({ requestId: requestId(response), method, path, status, tookMs }, 'request')
+    })
+    next()
+  }
+}
+
+/** Addresses that need no token and tell nothing that one would need. */
+function operations(hub: Hub): express.Router {
+  const routes = express.Router()
+  routes.get('/', (_request, response) => {
+    response
+      .type('text/plain')
+      .send(`Portage Hub ${HUB_VERSION}\nAPI: /api/v1 (docs/api.md)\nKey: /keys/hub.asc\n`)
+  })
+  routes.get('/healthz', (_request, response) => {
+    response.json({ status: 'ok' })
+  })
+  routes.get('/readyz', async (_request, response) => {
+    const isReady = await hub.records.isReachable()
+    response.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'unavailable' })
+  })
+  routes.get('/keys/hub.asc', (_request, response) => {
+    response.type('application/pgp-keys').send(hub.signingKey.publicKey)
+  })
+  return routes
+}

@@ -1,0 +1,53 @@
+/** Who asks: the token of `Authorization: Bearer`, or as the password of Basic, as git, wget and curl send it. */
+import type { Request, RequestHandler, Response } from 'express'
+import { authenticate } from '../access/tokens.ts'
+import { demand } from '../access/rights.ts'
+import type { Principal, Right } from '../access/rights.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+
+/** Finds out who asks and keeps it for `principalOf`. No token is no error here; a wrong one is. */
+export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
+  return async (request, response, next) => {
+    const secret = presentedSecret(request)
+    if (secret !== null) response.locals['principal'] = await authenticate(hub, secret)
+    next()
+  }
+}
+
+/** @throws {HubError} `auth.required` when nobody is known. */
+export function principalOf(response: Response): Principal {
+  const principal = response.locals['principal'] as Principal | undefined
+  if (principal) return principal
+  throw new HubError(
+    'auth.required',
+    'send a token: "Authorization: Bearer <token>", or as the password of HTTP Basic',
+  )
+}
+
+/** The one who asks, if the right is theirs. @throws {HubError} `auth.required`; `auth.forbidden`. */
+export function authorize(response: Response, right: Right): Principal {
+  const principal = principalOf(response)
+  demand(principal, right)
+  return principal
+}
+
+/** Lets pass who may read the environment, or anybody where the operator opened it. */
+export function authorizeReading(hub: Pick<Hub, 'config'>, response: Response, environment: string): void {
+  if (!hub.config.anonymousRead.includes(environment)) authorize(response, { to: 'read', environment })
+}
+
+function presentedSecret(request: Request): string | null {
+  const header = request.headers.authorization
+  if (header === undefined) return null
+  const [scheme = '', value = ''] = header.split(/ +/, 2)
+  if (scheme.toLowerCase() === 'bearer' && value !== '') return value
+  if (scheme.toLowerCase() === 'basic') {
+    const decoded = Buffer.from(value, 'base64').toString('utf8')
+    return decoded.slice(decoded.indexOf(':') + 1)
+  }
+  throw new HubError(
+    'auth.invalid',
+    'send "Authorization: Bearer <token>", or the token as the password of HTTP Basic',
+  )
+}

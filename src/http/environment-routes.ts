@@ -1,0 +1,147 @@
+/** `/environments`: what stands where, the history of each overlay, hand-kept files, and taking a release back. */
+import { raw, Router } from 'express'
+import type { Request, Response } from 'express'
+import { z } from 'zod'
+import { may } from '../access/rights.ts'
+import type { EnvironmentConfig } from '../config.ts'
+import { withdrawRelease } from '../environments/release-build.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { diffRevision } from '../overlays/diff-revision.ts'
+import { overlayOf } from '../overlays/overlay-of.ts'
+import { putOverlayFile } from '../overlays/put-file.ts'
+import type { RevisionRow } from '../records/overlays.ts'
+import { authorize, authorizeReading, principalOf } from './auth.ts'
+import { environmentJson, publishedJson, releaseJson, revisionJson } from './representations.ts'
+import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
+
+const reasonSchema = z.strictObject({
+  reason: z
+    .string()
+    .trim()
+    .min(1, 'say why: it is shown to everybody who runs the version')
+    .max(500)
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters'),
+})
+
+const MAX_FILE_BYTES = 1024 * 1024
+
+export function environmentRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.get('/environments', (_request, response) => {
+    const principal = principalOf(response)
+    const readable = hub.config.environments.filter(({ name }) =>
+      may(principal, { to: 'read', environment: name }),
+    )
+    response.json({
+      items: readable.map((environment) => environmentJson(hub, environment)),
+      nextCursor: null,
+    })
+  })
+  routes.get('/environments/:environment', (request, response) => {
+    response.json(environmentJson(hub, readable(hub, request, response)))
+  })
+  routes.get('/environments/:environment/releases', async (request, response) => {
+    const { name } = readable(hub, request, response)
+    const filter = { ...pageRequest(request), app: query(request, 'app'), state: query(request, 'state') }
+    const page = await hub.records.releases.list(name, filter)
+    sendPage(request, response, page, (build) => releaseJson(build.release, build))
+  })
+  routes.post('/environments/:environment/releases/:release/withdraw', async (request, response) => {
+    const { environment } = overlayOf(hub, parameter(request, 'environment'))
+    const { name: by } = authorize(response, { to: 'promote', environment })
+    const { reason } = parseWith(reasonSchema, request.body, 'the body')
+    const wanted = {
+      environment,
+      releaseId: parameter(request, 'release'),
+      reason,
+      by,
+      dryRun: isDryRun(request),
+    }
+    const { release, published } = await withdrawRelease(hub, wanted)
+    const build = await hub.records.builds.find(release.app, release.build)
+    if (!build) throw new Error(`release ${release.id} names a build that the records lack`)
+    response.json({ ...releaseJson(release, build), published: publishedJson(published) })
+  })
+  addRevisionRoutes(hub, routes)
+  return routes
+}
+
+function addRevisionRoutes(hub: Hub, routes: Router): void {
+  routes.get('/environments/:environment/revisions', async (request, response) => {
+    const { name } = readable(hub, request, response)
+    sendPage(
+      request,
+      response,
+      await hub.records.overlays.listRevisions(name, pageRequest(request)),
+      revisionJson,
+    )
+  })
+  routes.get('/environments/:environment/revisions/:revision', async (request, response) => {
+    const revision = await findRevision(hub, request, response)
+    const changes = await hub.records.overlays.changesOf(revision.environment, revision.number)
+    const listed = changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' }))
+    response.json({ ...revisionJson(revision), changes: listed })
+  })
+  routes.get('/environments/:environment/revisions/:revision/diff', async (request, response) => {
+    const revision = await findRevision(hub, request, response)
+    const files = await diffRevision(hub.records, revision.environment, revision.number)
+    response.json({ ...revisionJson(revision), files })
+  })
+}
+
+/** Hand-kept files: bodies of any type, so these routes come before whatever reads JSON. */
+export function overlayHandRoutes(hub: Hub): Router {
+  const routes = Router()
+  const path = '/environments/:environment/files/*path'
+  routes.put(path, raw({ type: () => true, limit: MAX_FILE_BYTES }), async (request, response) => {
+    const content = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    await putFile(hub, request, response, content)
+  })
+  routes.delete(path, async (request, response) => {
+    await putFile(hub, request, response, null)
+  })
+  routes.get('/environments/:environment/files', async (request, response) => {
+    const { name } = readable(hub, request, response)
+    const files = (await hub.records.overlays.files(name)).filter(({ byHand }) => byHand === 1)
+    response.json({ items: files.map(({ path }) => ({ path })), nextCursor: null })
+  })
+  return routes
+}
+
+async function putFile(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  content: Buffer | null,
+): Promise<void> {
+  const { environment } = overlayOf(hub, parameter(request, 'environment'))
+  const { name: by } = authorize(response, { to: 'administer' })
+  const path = parameter(request, 'path')
+  const published = await putOverlayFile(hub, { environment, path, content, by, dryRun: isDryRun(request) })
+  response.json({ path, published: publishedJson(published) })
+}
+
+function readable(hub: Hub, request: Request, response: Response): EnvironmentConfig {
+  const name = parameter(request, 'environment')
+  principalOf(response)
+  authorizeReading(hub, response, name)
+  overlayOf(hub, name)
+  const environment = hub.config.environments.find((candidate) => candidate.name === name)
+  if (!environment)
+    throw new HubError('environment.unknown', `there is no environment ${JSON.stringify(name)}`)
+  return environment
+}
+
+async function findRevision(hub: Hub, request: Request, response: Response): Promise<RevisionRow> {
+  const { name } = readable(hub, request, response)
+  const text = parameter(request, 'revision')
+  const revision = /^[1-9][0-9]{0,14}$/.test(text)
+    ? await hub.records.overlays.findRevision(name, Number(text))
+    : undefined
+  if (revision) return revision
+  throw new HubError(
+    'overlay.unknown_revision',
+    `the overlay of ${name} has no revision ${JSON.stringify(text.slice(0, 50))}`,
+  )
+}

@@ -1,0 +1,146 @@
+/** The JSON of records, one function each: what docs/api.md shows. */
+import type { ArchiveEntry } from '../builds/archive-contents.ts'
+import type { EnvironmentConfig } from '../config.ts'
+import { timestamp } from '../clock.ts'
+import type { Hub } from '../hub.ts'
+import type { Published } from '../overlays/overlay.ts'
+import { overlayName } from '../overlays/plan-overlay.ts'
+import type { AppRow } from '../records/apps.ts'
+import type { BuildRow } from '../records/builds.ts'
+import type { RevisionRow } from '../records/overlays.ts'
+import type { PromotionRow } from '../records/promotions.ts'
+import type { ReleaseRow } from '../records/releases.ts'
+import type { TokenRow } from '../records/tokens.ts'
+
+export function appJson(app: AppRow) {
+  return {
+    id: app.name,
+    name: app.name,
+    category: app.category,
+    package: `${app.category}/${app.name}`,
+    description: app.description,
+    lastBuild: app.lastBuild,
+    versionPolicy: JSON.parse(app.versionPolicy) as unknown,
+    defaultRecipe: app.defaultRecipe === null ? null : (JSON.parse(app.defaultRecipe) as unknown),
+    createdAt: app.createdAt,
+  }
+}
+
+export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
+  return {
+    id: `${build.app}/${String(build.build)}`,
+    app: build.app,
+    build: build.build,
+    version: build.semver,
+    cpv: `${build.category}/${build.pn}-${build.pv}`,
+    category: build.category,
+    pn: build.pn,
+    pv: build.pv,
+    tarball: {
+      name: build.distfileName,
+      format: build.format,
+      sizeBytes: build.sizeBytes,
+      blake2b: build.blake2b,
+      sha512: build.sha512,
+      sha256: build.sha256,
+    },
+    contents: {
+      topDirectory: build.topDirectory,
+      entryCount: build.entryCount,
+      unpackedBytes: build.unpackedBytes,
+    },
+    recipe: build.recipe === null ? null : (JSON.parse(build.recipe) as unknown),
+    recipeSource: build.recipeSource,
+    commit: build.commitId,
+    branch: build.branch,
+    ciUrl: build.ciUrl,
+    uploadedBy: build.uploadedBy,
+    receivedAt: build.receivedAt,
+    releases: releases.map(({ id, environment, state, revision }) => ({ id, environment, state, revision })),
+  }
+}
+
+export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' | 'category' | 'pn' | 'pv'>) {
+  return {
+    id: release.id,
+    environment: release.environment,
+    app: release.app,
+    build: release.build,
+    version: build.semver,
+    cpv: `${build.category}/${build.pn}-${build.pv}`,
+    state: release.state,
+    releasedBy: release.releasedBy,
+    releasedAt: release.releasedAt,
+    revision: release.revision,
+    withdrawnBy: release.withdrawnBy,
+    withdrawnAt: release.withdrawnAt,
+    withdrawnRevision: release.withdrawnRevision,
+    reason: release.reason,
+  }
+}
+
+export function promotionJson(promotion: PromotionRow) {
+  return { ...promotion, releaseId: promotion.releaseId === '' ? null : promotion.releaseId }
+}
+
+export function environmentJson(hub: Pick<Hub, 'config' | 'overlays'>, environment: EnvironmentConfig) {
+  const { name, promote } = environment
+  const state = hub.overlays.get(name)?.state ?? null
+  return {
+    id: name,
+    name,
+    policy: { promote },
+    anonymousRead: hub.config.anonymousRead.includes(name),
+    overlay: {
+      name: overlayName(hub.config, name),
+      gitUrl: `${hub.config.publicUrl}/git/${name}.git`,
+      zipUrl: `${hub.config.publicUrl}/overlays/${name}.zip`,
+      revision: state?.revision ?? 0,
+      commit: state?.commit ?? null,
+    },
+    distfilesUrl: `${hub.config.publicUrl}/distfiles/${name}`,
+    signingKeyUrl: `${hub.config.publicUrl}/keys/hub.asc`,
+  }
+}
+
+export function revisionJson(revision: RevisionRow) {
+  return {
+    id: `${revision.environment}@${String(revision.number)}`,
+    environment: revision.environment,
+    revision: revision.number,
+    commit: revision.commitOid,
+    parent: revision.parentOid,
+    tree: revision.treeOid,
+    author: revision.authorName,
+    publishedAt: timestamp(new Date(revision.timeSec * 1000)),
+    message: revision.message,
+  }
+}
+
+/** What a change did, or with `dryRun` would do, to an overlay. */
+export function publishedJson(published: Published | null) {
+  if (published === null) return null
+  return {
+    revision: published.revision,
+    commit: published.commit,
+    changes: published.changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' })),
+  }
+}
+
+export function entryJson(entry: ArchiveEntry) {
+  return { ...entry, mode: entry.mode.toString(8).padStart(4, '0') }
+}
+
+export function tokenJson(token: TokenRow) {
+  return {
+    id: token.id,
+    name: token.name,
+    role: token.role,
+    apps: token.apps === null ? null : (JSON.parse(token.apps) as unknown),
+    environments: token.environments === null ? null : (JSON.parse(token.environments) as unknown),
+    createdBy: token.createdBy,
+    createdAt: token.createdAt,
+    expiresAt: token.expiresAt,
+    revokedAt: token.revokedAt,
+  }
+}

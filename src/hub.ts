@@ -1,0 +1,83 @@
+/** Wiring: makes every part and hands them to each other. The one file that knows every class. */
+import { createPaths } from './storage/paths.ts'
+import type { Paths } from './storage/paths.ts'
+import { BlobStore } from './storage/blob-store.ts'
+import { GitRepository } from './storage/git-repository.ts'
+import { SigningKey } from './storage/signing-key.ts'
+import { TreeStore } from './storage/tree-store.ts'
+import { openSqlite } from './records/database.ts'
+import { migrate } from './records/migrate.ts'
+import { Records } from './records/records.ts'
+import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
+import type { ArchiveLimits } from './builds/archive-limits.ts'
+import { Overlay } from './overlays/overlay.ts'
+import { OverlayZips } from './overlays/overlay-zips.ts'
+import { followWithTree } from './overlays/write-tree.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { createLog } from './log.ts'
+import type { Logger } from './log.ts'
+import { Turns } from './turns.ts'
+
+/** Everything a room may ask for; each function takes only what it needs of it. */
+export interface Hub extends AsyncDisposable {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Logger
+  readonly paths: Paths
+  readonly records: Records
+  readonly blobs: BlobStore
+  readonly trees: TreeStore
+  readonly signingKey: SigningKey
+  readonly limits: ArchiveLimits
+  /** Serialises work in this process by what it is about. */
+  readonly turns: Turns
+  /** By environment, in the order of promotion. */
+  readonly overlays: ReadonlyMap<string, Overlay>
+  readonly zips: OverlayZips
+  /** Resolves when the folders of published trees show what is published. */
+  settled(): Promise<void>
+}
+
+export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log'>>
+
+/** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
+export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {
+  const clock = overrides.clock ?? systemClock
+  const log = overrides.log ?? createLog(config.logLevel)
+  const paths = createPaths(config.dataDir, config.blobs.slice('file:'.length))
+  const database = openSqlite(paths.inData(config.databaseUrl.slice('sqlite:'.length)))
+  await migrate(database)
+  const records = new Records(database)
+  const blobs = await BlobStore.open(paths)
+  const signingKey = await SigningKey.open(paths.keys, `Portage Hub (${config.overlayPrefix})`, clock.now())
+  const parts = { config, clock, log, paths, records, blobs, signingKey, trees: new TreeStore(paths) }
+  const overlays = new Map<string, Overlay>()
+  for (const { name } of config.environments) {
+    const repository = await GitRepository.open(paths.overlayRepository(name))
+    await repository.sweep()
+    overlays.set(name, await Overlay.open(parts, name, repository))
+  }
+  const caughtUp = [...overlays.values()].map((overlay) => followWithTree(parts, overlay))
+  const settled = async (): Promise<void> => {
+    await Promise.all(caughtUp.map(async (wait) => await wait()))
+  }
+  const limits = {
+    ...DEFAULT_ARCHIVE_LIMITS,
+    maxEntries: config.maxEntries,
+    maxUnpackedBytes: config.maxUnpackedBytes,
+  }
+  return {
+    ...parts,
+    limits,
+    turns: new Turns(),
+    overlays,
+    zips: new OverlayZips(parts),
+    settled,
+    async [Symbol.asyncDispose]() {
+      await settled()
+      await records[Symbol.asyncDispose]()
+    },
+  }
+}

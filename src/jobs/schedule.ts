@@ -1,0 +1,42 @@
+/** What a running hub does by the clock. Each job is a plain function; a run that fails is logged and comes again. */
+import cron from 'node-cron'
+import type { Hub } from '../hub.ts'
+import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
+import { repackOverlays } from './repack-overlays.ts'
+
+type Job = (hub: Hub) => Promise<void>
+
+/** In UTC, spread over the hour. */
+const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly job: Job }[] = [
+  { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
+  { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
+  { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
+]
+
+/** Starts all jobs; the returned function stops them and waits for those that run. */
+export function startJobs(hub: Hub): () => Promise<void> {
+  const running = new Set<Promise<void>>()
+  const tasks = SCHEDULE.map(({ at, name, job }) =>
+    cron.schedule(
+      at,
+      async () => {
+        const run = job(hub).catch((error: unknown) => {
+          hub.log.error({ err: error, job: name }, 'a scheduled job failed')
+        })
+        running.add(run)
+        await run
+        running.delete(run)
+      },
+      { name, timezone: 'UTC', noOverlap: true },
+    ),
+  )
+  return async () => {
+    await Promise.all(tasks.map(async (task) => await task.destroy()))
+    await Promise.all(running)
+  }
+}
+
+/** Shows what a fault (a full disk, for example) kept from being shown when it was published. */
+async function catchUpOverlays(hub: Hub): Promise<void> {
+  for (const overlay of hub.overlays.values()) await overlay.catchUp()
+}

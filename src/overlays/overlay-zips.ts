@@ -1,0 +1,51 @@
+/** Zips of overlays, each made once and kept in memory while there is room: polls and downloads cost no work. */
+import type { Oid } from '../git/objects.ts'
+import type { Tree } from '../git/tree.ts'
+import type { Hub } from '../hub.ts'
+import { readOverlayBlob } from './overlay-history.ts'
+import { zipTree } from './zip-tree.ts'
+
+const KEPT_BYTES = 256 * 1024 * 1024
+
+export class OverlayZips {
+  readonly #needs: Pick<Hub, 'records'>
+  /** In the order of their last use, oldest first. */
+  readonly #zips = new Map<Oid, Promise<Buffer>>()
+
+  constructor(needs: Pick<Hub, 'records'>) {
+    this.#needs = needs
+  }
+
+  /** The zip of a tree. Two that ask at the same time get the one that is being made. */
+  async zipOf(tree: Tree): Promise<Buffer> {
+    const known = this.#zips.get(tree.oid)
+    this.#zips.delete(tree.oid)
+    const zip = known ?? zipTree(tree, async (oid) => await readOverlayBlob(this.#needs.records, oid))
+    this.#zips.set(tree.oid, zip)
+    try {
+      const bytes = await zip
+      await this.#makeRoom()
+      return bytes
+    } catch (error) {
+      this.#zips.delete(tree.oid)
+      throw error
+    }
+  }
+
+  /** Strong validator of the zip of a tree, known without making it. */
+  static etag(tree: Tree): string {
+    return `"zip1-${tree.oid}"`
+  }
+
+  async #makeRoom(): Promise<void> {
+    const sizes = await Promise.all(
+      [...this.#zips].map(async ([oid, zip]) => [oid, (await zip).byteLength] as const),
+    )
+    let total = sizes.reduce((sum, [, size]) => sum + size, 0)
+    for (const [oid, size] of sizes.slice(0, -1)) {
+      if (total <= KEPT_BYTES) return
+      this.#zips.delete(oid)
+      total -= size
+    }
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * One environment's overlay: its newest revision in memory, its repository on disk, and the one way to change it.
+ *
+ * A revision becomes true with its row (`publish`, step "record") and visible with the update of the repository's ref
+ * (step "switch"). Between the two lies only work that can be done again from the row, and `catchUp` does it: after a
+ * crash at the next start, after a fault before the next change.
+ */
+import { EventEmitter } from 'node:events'
+import { commitPayload, encodeCommit, objectId } from '../git/objects.ts'
+import type { Oid } from '../git/objects.ts'
+import { EMPTY_TREE, applyChanges, lookup } from '../git/tree.ts'
+import type { Tree } from '../git/tree.ts'
+import { unixSeconds } from '../clock.ts'
+import type { Hub } from '../hub.ts'
+import type { Records } from '../records/records.ts'
+import type { RecordedChange, RevisionRow } from '../records/overlays.ts'
+import type { GitRepository } from '../storage/git-repository.ts'
+import { COMMITTER, commitFields } from './overlay-history.ts'
+import type { OverlayState } from './overlay-history.ts'
+import type { OverlayPlan } from './plan-overlay.ts'
+import { Turns } from '../turns.ts'
+import { replayRevisions } from './replay-revisions.ts'
+
+type Needs = Pick<Hub, 'records' | 'clock' | 'signingKey' | 'config' | 'log'>
+
+export interface PublishRequest {
+  /** Who made the change; becomes the commit's author. */
+  readonly author: string
+  /** First line, and after an empty line more, of the commit's message. */
+  readonly message: string
+  /** What the overlay is to hold, given its tree. Called when it is this change's turn. */
+  readonly plan: (tree: Tree) => Promise<OverlayPlan>
+  /** Whether the files are hand-kept. */
+  readonly byHand?: boolean
+  /** Further rows that become true with the revision; `revision` is its number. */
+  readonly record?: (records: Records, revision: number) => Promise<void>
+  /** Work on files that must be done before the revision is visible; may run twice. */
+  readonly beforeSwitch?: () => Promise<void>
+  /** Plan only: nothing is kept. */
+  readonly dryRun?: boolean
+}
+
+export interface Published {
+  readonly revision: number
+  readonly commit: Oid | null
+  readonly changes: readonly { readonly path: string; readonly oid: Oid | null }[]
+}
+
+/** How many past states are held, so that a node that polls now and then is answered from memory. */
+const FORMER_STATES = 64
+export class Overlay {
+  readonly environment: string
+  readonly repository: GitRepository
+  readonly #needs: Needs
+  #state: OverlayState | null = null
+  #former: readonly OverlayState[] = []
+  readonly #turns = new Turns()
+  /** Emits `switched` with the new state and the changes since the one before. */
+  readonly events = new EventEmitter<{ switched: [OverlayState] }>()
+
+  private constructor(needs: Needs, environment: string, repository: GitRepository) {
+    this.#needs = needs
+    this.environment = environment
+    this.repository = repository
+  }
+
+  /** Opens the overlay at its newest recorded revision, finishing what a crash left undone. */
+  static async open(needs: Needs, environment: string, repository: GitRepository): Promise<Overlay> {
+    const overlay = new Overlay(needs, environment, repository)
+    await overlay.catchUp()
+    return overlay
+  }
+
+  /** The newest visible revision; null before the first. */
+  get state(): OverlayState | null {
+    return this.#state
+  }
+
+  /** Recent states before the newest one, newest first. */
+  get former(): readonly OverlayState[] {
+    return this.#former
+  }
+
+  /**
+   * Makes one revision of the change, when its turn has come: one at a time for an environment. A change that alters
+   * no file makes no revision, but its rows are kept all the same.
+   */
+  async publish(request: PublishRequest): Promise<Published> {
+    return await this.#turns.run('publish', async () => {
+      await this.#catchUp()
+      const tree = this.#state?.tree ?? EMPTY_TREE
+      const { changes, blobs } = effectiveChanges(tree, await request.plan(tree))
+      const number = (this.#state?.revision ?? 0) + (changes.size > 0 ? 1 : 0)
+      const listed = [...changes].map(([path, oid]) => ({ path, oid }))
+      if (request.dryRun === true) return { revision: number, commit: null, changes: listed }
+      if (changes.size === 0) {
+        await this.#needs.records.transaction(async (records) => await request.record?.(records, number))
+        await request.beforeSwitch?.()
+        return { revision: number, commit: this.#state?.commit ?? null, changes: [] }
+      }
+      const revision = await this.#makeRevision(request, number, applyChanges(tree, changes))
+      const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === true }))
+      await this.#record(request, revision, recorded, blobs)
+      await request.beforeSwitch?.()
+      await this.#catchUp()
+      return { revision: number, commit: revision.commitOid as Oid, changes: listed }
+    })
+  }
+
+  /** Makes visible what is recorded and not visible yet. Nothing to do is the ordinary case. */
+  async catchUp(): Promise<void> {
+    await this.#turns.run('publish', async () => await this.#catchUp())
+  }
+
+  async #makeRevision(request: PublishRequest, number: number, tree: Tree): Promise<RevisionRow> {
+    const { clock, signingKey } = this.#needs
+    const parent = this.#state
+    const before = parent === null ? 0 : await this.#timeOf(parent.revision)
+    // A clock that went back must not date a revision before its parent: nodes and people read history by time.
+    const timeSec = Math.max(unixSeconds(clock.now()), before)
+    const fields = {
+      environment: this.environment,
+      number,
+      treeOid: tree.oid,
+      parentOid: parent?.commit ?? null,
+      timeSec,
+      authorName: request.author,
+      authorEmail: COMMITTER.email,
+      message: request.message,
+    }
+    const signature = await signingKey.sign(commitPayload(commitFields(fields)), new Date(timeSec * 1000))
+    const commitOid = objectId('commit', encodeCommit({ ...commitFields(fields), signature }))
+    return { ...fields, signature, commitOid }
+  }
+
+  async #timeOf(revision: number): Promise<number> {
+    return (await this.#needs.records.overlays.findRevision(this.environment, revision))?.timeSec ?? 0
+  }
+
+  async #record(
+    request: PublishRequest,
+    revision: RevisionRow,
+    changes: readonly RecordedChange[],
+    blobs: ReadonlyMap<Oid, Buffer>,
+  ): Promise<void> {
+    await this.#needs.records.transaction(async (records) => {
+      for (const [oid, content] of blobs) await records.overlays.addBlob(oid, content)
+      await records.overlays.addRevision(revision, changes)
+      await request.record?.(records, revision.number)
+    })
+  }
+
+  async #catchUp(): Promise<void> {
+    const newest = await this.#needs.records.overlays.newestRevision(this.environment)
+    if (!newest || newest.number === this.#state?.revision) return
+    const states = await replayRevisions({
+      records: this.#needs.records,
+      log: this.#needs.log,
+      repository: this.repository,
+      environment: this.environment,
+      from: this.#state,
+      newest,
+    })
+    for (const state of states) this.#show(state)
+  }
+
+  #show(state: OverlayState): void {
+    if (this.#state !== null) this.#former = [this.#state, ...this.#former].slice(0, FORMER_STATES)
+    this.#state = state
+    this.events.emit('switched', state)
+  }
+}
+
+/** What a plan really changes, with the ids and the new texts. */
+function effectiveChanges(
+  tree: Tree,
+  plan: OverlayPlan,
+): { changes: ReadonlyMap<string, Oid | null>; blobs: ReadonlyMap<Oid, Buffer> } {
+  const changes = new Map<string, Oid | null>()
+  const blobs = new Map<Oid, Buffer>()
+  for (const [path, file] of plan) {
+    const oid = file === null ? null : 'oid' in file ? file.oid : objectId('blob', file.content)
+    if (oid === (lookup(tree, path)?.oid ?? null)) continue
+    changes.set(path, oid)
+    if (oid !== null && file !== null && 'content' in file) blobs.set(oid, file.content)
+  }
+  return { changes, blobs }
+}

@@ -1,0 +1,162 @@
+/**
+ * What an overlay is to hold: from records to a list of paths with their content. Nothing is written here.
+ *
+ * Of each app an overlay lists the newest releases; a withdrawn one among them stays, masked with its reason, so that
+ * nodes that run it are told. Ebuilds and cache entries were rendered when their build was archived and are only
+ * named here: every environment publishes the same texts.
+ */
+import { formatAtom, parseAtom } from '../gentoo/atom.ts'
+import { comparePvr, parsePvr } from '../gentoo/version.ts'
+import { renderLayoutConf } from '../gentoo/layout-conf.ts'
+import { renderManifest } from '../gentoo/manifest.ts'
+import { renderMetadataXml } from '../gentoo/metadata-xml.ts'
+import {
+  renderCategories,
+  renderLicenseGroups,
+  renderPackageMask,
+  renderRepoName,
+  renderThirdpartymirrors,
+} from '../gentoo/profiles.ts'
+import { lookup } from '../git/tree.ts'
+import type { Tree } from '../git/tree.ts'
+import type { Oid } from '../git/objects.ts'
+import type { Config } from '../config.ts'
+import type { ListedBuild } from '../records/releases.ts'
+
+/** A path's new content: text of its own, a text that the records have already, or null to take the path away. */
+export type PlannedFile = { readonly content: Buffer } | { readonly oid: Oid } | null
+export type OverlayPlan = ReadonlyMap<string, PlannedFile>
+
+type OverlayConfig = Pick<
+  Config,
+  'overlayPrefix' | 'publicUrl' | 'masters' | 'freeLicenses' | 'category' | 'keepReleases'
+>
+
+/** The mask that the hub keeps; other files of that folder are kept by hand. */
+export const WITHDRAWN_MASK = 'profiles/package.mask/portage-hub-withdrawn'
+
+/** Paths that the hub itself writes, besides the packages of its apps. */
+export const GENERATED_PATHS: ReadonlySet<string> = new Set([
+  'profiles/repo_name',
+  'profiles/eapi',
+  'profiles/categories',
+  'profiles/thirdpartymirrors',
+  'profiles/license_groups',
+  'metadata/layout.conf',
+  WITHDRAWN_MASK,
+])
+
+/** `repo_name` of an environment's overlay, the name of its section in repos.conf: `hub-staging`. */
+export function overlayName(config: Pick<Config, 'overlayPrefix'>, environment: string): string {
+  return `${config.overlayPrefix}-${environment}`
+}
+
+/** Files that follow from the settings. The address of the mirror stands in one of them and nowhere else. */
+export function planSettings(config: OverlayConfig, environment: string, tree: Tree): OverlayPlan {
+  const licenseGroups = renderLicenseGroups(config.freeLicenses)
+  return new Map<string, PlannedFile>([
+    ['profiles/repo_name', text(renderRepoName(overlayName(config, environment)))],
+    ['profiles/eapi', text('8\n')],
+    ['profiles/categories', text(renderCategories(categoriesOf(tree, [config.category])))],
+    [
+      'profiles/thirdpartymirrors',
+      text(
+        renderThirdpartymirrors({
+          mirrorName: config.overlayPrefix,
+          urls: [`${config.publicUrl}/distfiles/${environment}`],
+        }),
+      ),
+    ],
+    ['profiles/license_groups', licenseGroups === '' ? null : text(licenseGroups)],
+    ['metadata/layout.conf', text(renderLayoutConf({ masters: config.masters }))],
+  ])
+}
+
+/**
+ * The package of one app: ebuilds, cache entries, Manifest and metadata.xml of the releases to list.
+ * `builds` are all that the environment ever released; `description` is the app's.
+ */
+export function planApp(
+  config: OverlayConfig,
+  tree: Tree,
+  builds: readonly ListedBuild[],
+  description: string | null,
+): OverlayPlan {
+  const plan = new Map<string, PlannedFile>()
+  const listed = newestReleases(builds, config.keepReleases)
+  const [first] = listed
+  if (!first) return plan
+  const folder = `${first.category}/${first.pn}`
+  const cacheFolder = `metadata/md5-cache/${first.category}`
+  for (const name of ebuildNames(tree, folder)) {
+    plan.set(`${folder}/${name}`, null)
+    plan.set(`${cacheFolder}/${name.slice(0, -'.ebuild'.length)}`, null)
+  }
+  for (const build of listed) {
+    plan.set(ebuildPath(build), { oid: build.ebuildOid as Oid })
+    plan.set(
+      `${cacheFolder}/${build.pn}-${build.pv}`,
+      build.cacheOid === null ? null : { oid: build.cacheOid as Oid },
+    )
+  }
+  plan.set(
+    `${folder}/Manifest`,
+    text(renderManifest(listed.map((build) => ({ ...build, name: build.distfileName })))),
+  )
+  plan.set(`${folder}/metadata.xml`, text(renderMetadataXml({ longdescription: description ?? undefined })))
+  plan.set(
+    'profiles/categories',
+    text(renderCategories(categoriesOf(tree, [config.category, first.category]))),
+  )
+  return plan
+}
+
+/** The mask of withdrawn releases, of those that the overlay still lists after `planned`. */
+export function planMask(tree: Tree, withdrawn: readonly ListedBuild[], planned: OverlayPlan): OverlayPlan {
+  const entries = withdrawn
+    .filter((build) => isListed(tree, planned, ebuildPath(build)))
+    .map((build) => ({
+      atom: formatAtom(parseAtom(`=${build.category}/${build.pn}-${build.pv}`)),
+      reason: build.reason ?? '',
+      by: build.withdrawnBy ?? '',
+      date: (build.withdrawnAt ?? '').slice(0, 10),
+    }))
+  return new Map([[WITHDRAWN_MASK, entries.length === 0 ? null : text(renderPackageMask(entries))]])
+}
+
+/** The newest `count` by Portage's order of versions, newest first. */
+export function newestReleases(builds: readonly ListedBuild[], count: number): readonly ListedBuild[] {
+  return builds
+    .map((build) => ({ build, pvr: parsePvr(build.pv) }))
+    .sort((a, b) => comparePvr(b.pvr, a.pvr))
+    .slice(0, count)
+    .map(({ build }) => build)
+}
+
+export function ebuildPath(build: Pick<ListedBuild, 'category' | 'pn' | 'pv'>): string {
+  return `${build.category}/${build.pn}/${build.pn}-${build.pv}.ebuild`
+}
+
+/** Top folders of a tree that hold packages; anything else at the top has one of these names. */
+export function categoriesOf(tree: Tree, more: readonly string[]): readonly string[] {
+  const folders = tree.entries
+    .filter((entry) => entry.tree && !NO_CATEGORIES.has(entry.name))
+    .map(({ name }) => name)
+  return [...folders, ...more]
+}
+
+const NO_CATEGORIES: ReadonlySet<string> = new Set(['profiles', 'metadata', 'licenses', 'eclass'])
+
+function isListed(tree: Tree, planned: OverlayPlan, path: string): boolean {
+  const change = planned.get(path)
+  return change === undefined ? lookup(tree, path) !== undefined : change !== null
+}
+
+function ebuildNames(tree: Tree, folder: string): readonly string[] {
+  const entries = lookup(tree, folder)?.tree?.entries ?? []
+  return entries.map(({ name }) => name).filter((name) => name.endsWith('.ebuild'))
+}
+
+function text(content: string): PlannedFile {
+  return { content: Buffer.from(content) }
+}

@@ -1,0 +1,46 @@
+/**
+ * Opens the ledger. SQLite today: WAL, `synchronous=FULL`, so that a committed row survives a power cut. Every query
+ * is built by Kysely, so that another dialect needs no new one.
+ */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Database from 'better-sqlite3'
+import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely'
+import type { SqliteStatement } from 'kysely'
+import type { Schema } from './schema.ts'
+
+export type Db = Kysely<Schema>
+
+/** Opens (and makes, if missing) the SQLite database at `path`; `:memory:` for tests. */
+export function openSqlite(path: string): Db {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+  const database = new Database(path)
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('foreign_keys = ON')
+  database.pragma('busy_timeout = 10000')
+  return new Kysely<Schema>({
+    dialect: new SqliteDialect({
+      database: { close: () => database.close(), prepare: cachedPrepare(database) },
+    }),
+    plugins: [new CamelCasePlugin()],
+  })
+}
+
+/**
+ * Kysely prepares each statement anew, which costs three times the query; its texts repeat, so they are kept. The same
+ * hook makes each transaction take the write lock at its begin: a deferred one may fail halfway when it upgrades.
+ */
+function cachedPrepare(database: Database.Database): (sql: string) => SqliteStatement {
+  const statements = new Map<string, Database.Statement>()
+  const limit = 500
+  return (sql) => {
+    let statement = statements.get(sql)
+    if (!statement) {
+      statement = database.prepare(sql === 'begin' ? 'begin immediate' : sql)
+      if (statements.size >= limit) statements.clear()
+      statements.set(sql, statement)
+    }
+    return statement
+  }
+}

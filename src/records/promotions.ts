@@ -1,0 +1,75 @@
+/** Promotions: each request to publish a build in an environment, and how it ended. */
+import type { Selectable } from 'kysely'
+import type { Db } from './database.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { PromotionTable } from './schema.ts'
+
+export type PromotionRow = Selectable<PromotionTable>
+
+export class PromotionRecords {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async add(promotion: PromotionRow): Promise<void> {
+    await this.#db.insertInto('promotions').values(promotion).execute()
+  }
+
+  async update(
+    id: string,
+    change: Partial<Pick<PromotionRow, 'state' | 'finishedAt' | 'releaseId' | 'revision' | 'detail'>>,
+  ): Promise<void> {
+    await this.#db.updateTable('promotions').set(change).where('id', '=', id).execute()
+  }
+
+  async find(id: string): Promise<PromotionRow | undefined> {
+    return await this.#db.selectFrom('promotions').selectAll().where('id', '=', id).executeTakeFirst()
+  }
+
+  async findByRelease(releaseId: string): Promise<PromotionRow | undefined> {
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('releaseId', '=', releaseId)
+      .executeTakeFirst()
+  }
+
+  /** Oldest first. */
+  async ofBuild(app: string, build: number): Promise<readonly PromotionRow[]> {
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('app', '=', app)
+      .where('build', '=', build)
+      .orderBy('id')
+      .execute()
+  }
+
+  async inState(state: string): Promise<readonly PromotionRow[]> {
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('state', '=', state)
+      .orderBy('id')
+      .execute()
+  }
+
+  /** Newest first. */
+  async list(
+    filter: { readonly app: string | null; readonly environments: readonly string[] | null },
+    request: PageRequest,
+  ): Promise<Page<PromotionRow>> {
+    let query = this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .orderBy('id', 'desc')
+      .limit(request.limit + 1)
+    if (request.cursor !== null) query = query.where('id', '<', request.cursor)
+    if (filter.app !== null) query = query.where('app', '=', filter.app)
+    if (filter.environments !== null) query = query.where('environment', 'in', filter.environments)
+    return pageOf(await query.execute(), request.limit, (row) => row.id)
+  }
+}

@@ -1,0 +1,51 @@
+/** The ledger: one object per table group, and `transaction` for writes that belong together. */
+import type { Db } from './database.ts'
+import { AppRecords } from './apps.ts'
+import { BuildRecords } from './builds.ts'
+import { IdempotencyRecords } from './idempotency.ts'
+import { OverlayRecords } from './overlays.ts'
+import { PromotionRecords } from './promotions.ts'
+import { ReleaseRecords } from './releases.ts'
+import { TokenRecords } from './tokens.ts'
+
+export class Records {
+  readonly #db: Db
+  readonly apps: AppRecords
+  readonly builds: BuildRecords
+  readonly releases: ReleaseRecords
+  readonly promotions: PromotionRecords
+  readonly overlays: OverlayRecords
+  readonly tokens: TokenRecords
+  readonly idempotency: IdempotencyRecords
+
+  constructor(db: Db) {
+    this.#db = db
+    this.apps = new AppRecords(db)
+    this.builds = new BuildRecords(db)
+    this.releases = new ReleaseRecords(db)
+    this.promotions = new PromotionRecords(db)
+    this.overlays = new OverlayRecords(db)
+    this.tokens = new TokenRecords(db)
+    this.idempotency = new IdempotencyRecords(db)
+  }
+
+  /**
+   * Runs `work` in one transaction: all of its writes or none. Keep files and network out of it: it holds the one
+   * writer.
+   */
+  async transaction<T>(work: (records: Records) => Promise<T>): Promise<T> {
+    return await this.#db.transaction().execute(async (transaction) => await work(new Records(transaction)))
+  }
+
+  /** Whether the database answers. */
+  async isReachable(): Promise<boolean> {
+    return await this.tokens.hasAdministrator().then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy()
+  }
+}

@@ -1,0 +1,205 @@
+/** Releases: that a build is, or was, published in an environment. */
+import type { Selectable } from 'kysely'
+import type { BuildRow } from './builds.ts'
+import type { Db } from './database.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { ReleaseTable } from './schema.ts'
+
+export type ReleaseRow = Selectable<ReleaseTable>
+export type ReleasedBuild = BuildRow & { readonly release: ReleaseRow }
+
+const LISTED_COLUMNS = [
+  'builds.app',
+  'builds.build',
+  'builds.category',
+  'builds.pn',
+  'builds.pv',
+  'builds.ebuildOid',
+  'builds.cacheOid',
+  'builds.distfileName',
+  'builds.sizeBytes',
+  'builds.blake2b',
+  'builds.sha512',
+  'releases.state',
+  'releases.reason',
+  'releases.withdrawnBy',
+  'releases.withdrawnAt',
+] as const
+
+/** What an overlay needs to know of a build to list it. */
+export type ListedBuild = Pick<
+  BuildRow,
+  | 'app'
+  | 'build'
+  | 'category'
+  | 'pn'
+  | 'pv'
+  | 'ebuildOid'
+  | 'cacheOid'
+  | 'distfileName'
+  | 'sizeBytes'
+  | 'blake2b'
+  | 'sha512'
+> &
+  Pick<ReleaseRow, 'state' | 'reason' | 'withdrawnBy' | 'withdrawnAt'>
+
+export class ReleaseRecords {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async add(release: ReleaseRow): Promise<void> {
+    await this.#db.insertInto('releases').values(release).execute()
+  }
+
+  async withdraw(
+    id: string,
+    withdrawal: Pick<ReleaseRow, 'withdrawnBy' | 'withdrawnAt' | 'withdrawnRevision' | 'reason'>,
+  ): Promise<void> {
+    await this.#db
+      .updateTable('releases')
+      .set({ ...withdrawal, state: 'withdrawn' })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  async find(id: string): Promise<ReleaseRow | undefined> {
+    return await this.#db.selectFrom('releases').selectAll().where('id', '=', id).executeTakeFirst()
+  }
+
+  /** What happened to one build, in every environment, oldest first. */
+  async ofBuild(app: string, build: number): Promise<readonly ReleaseRow[]> {
+    return await this.#db
+      .selectFrom('releases')
+      .selectAll()
+      .where('app', '=', app)
+      .where('build', '=', build)
+      .orderBy('id')
+      .execute()
+  }
+
+  /** The builds of `app` that the environment has ever released, each once, in the state of its newest release. */
+  async buildsOf(environment: string, app: string): Promise<readonly ListedBuild[]> {
+    const rows = await this.#listed(environment)
+      .where('releases.app', '=', app)
+      .orderBy('releases.id')
+      .execute()
+    return [...new Map(rows.map((row) => [row.build, row])).values()]
+  }
+
+  /** Builds of every app whose newest release in the environment is withdrawn. */
+  async withdrawn(environment: string): Promise<readonly ListedBuild[]> {
+    const rows = await this.#listed(environment)
+      .where('releases.state', '=', 'withdrawn')
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('releases as living')
+              .select('living.id')
+              .whereRef('living.environment', '=', 'releases.environment')
+              .whereRef('living.app', '=', 'releases.app')
+              .whereRef('living.build', '=', 'releases.build')
+              .where('living.state', '=', 'released'),
+          ),
+        ),
+      )
+      .orderBy('releases.id')
+      .execute()
+    return [...new Map(rows.map((row) => [`${row.app}~${String(row.build)}`, row])).values()]
+  }
+
+  #listed(environment: string) {
+    return this.#db
+      .selectFrom('releases')
+      .innerJoin('builds', (join) =>
+        join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
+      )
+      .select(LISTED_COLUMNS)
+      .where('releases.environment', '=', environment)
+  }
+
+  /** The release of the build that stands in the environment now, if there is one. */
+  async living(environment: string, app: string, build: number): Promise<ReleaseRow | undefined> {
+    return await this.#db
+      .selectFrom('releases')
+      .selectAll()
+      .where('environment', '=', environment)
+      .where('app', '=', app)
+      .where('build', '=', build)
+      .where('state', '=', 'released')
+      .executeTakeFirst()
+  }
+
+  /** Newest first. */
+  async list(
+    environment: string,
+    request: PageRequest & { readonly app: string | null; readonly state: string | null },
+  ): Promise<Page<ReleasedBuild>> {
+    let query = this.#db
+      .selectFrom('releases')
+      .selectAll()
+      .where('environment', '=', environment)
+      .orderBy('id', 'desc')
+      .limit(request.limit + 1)
+    if (request.cursor !== null) query = query.where('id', '<', request.cursor)
+    if (request.app !== null) query = query.where('app', '=', request.app)
+    if (request.state === 'released' || request.state === 'withdrawn')
+      query = query.where('state', '=', request.state)
+    const page = pageOf(await query.execute(), request.limit, (row) => row.id)
+    const items: ReleasedBuild[] = []
+    for (const release of page.items) {
+      const build = await this.#db
+        .selectFrom('builds')
+        .selectAll()
+        .where('app', '=', release.app)
+        .where('build', '=', release.build)
+        .executeTakeFirstOrThrow()
+      items.push({ ...build, release })
+    }
+    return { items, nextCursor: page.nextCursor }
+  }
+
+  /** Names of the apps that any of these environments has ever released. */
+  async appsOf(environments: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.#db
+      .selectFrom('releases')
+      .select('app')
+      .distinct()
+      .where('environment', 'in', environments)
+      .execute()
+    return rows.map(({ app }) => app)
+  }
+
+  /** The distfile of this name, if the environment has ever released it: its mirror shows nothing else. */
+  async findDistfile(environment: string, distfileName: string): Promise<BuildRow | undefined> {
+    return await this.#releasedBuilds(environment).where('distfileName', '=', distfileName).executeTakeFirst()
+  }
+
+  /** The same by content, for the content-hash layout. */
+  async findDistfileBySha512(environment: string, sha512: string): Promise<BuildRow | undefined> {
+    return await this.#releasedBuilds(environment).where('sha512', '=', sha512).executeTakeFirst()
+  }
+
+  /** Name and digest of everything the environment's mirror shows. */
+  async distfiles(environment: string): Promise<readonly Pick<BuildRow, 'distfileName' | 'sha512'>[]> {
+    return await this.#releasedBuilds(environment).execute()
+  }
+
+  #releasedBuilds(environment: string) {
+    return this.#db
+      .selectFrom('builds')
+      .selectAll('builds')
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('releases')
+            .select('releases.id')
+            .whereRef('releases.app', '=', 'builds.app')
+            .whereRef('releases.build', '=', 'builds.build')
+            .where('releases.environment', '=', environment),
+        ),
+      )
+  }
+}

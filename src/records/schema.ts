@@ -1,0 +1,150 @@
+/**
+ * The tables as Kysely sees them (camel case here, snake case in the database, by CamelCasePlugin). Written so that
+ * SQLite and PostgreSQL serve alike: times are RFC 3339 text in UTC, truth values are 0 and 1, JSON is text, digests
+ * are lower-case hex.
+ */
+export interface Schema {
+  apps: AppTable
+  builds: BuildTable
+  listings: ListingTable
+  releases: ReleaseTable
+  promotions: PromotionTable
+  revisions: RevisionTable
+  revisionChanges: RevisionChangeTable
+  overlayFiles: OverlayFileTable
+  overlayBlobs: OverlayBlobTable
+  tokens: TokenTable
+  idempotencyKeys: IdempotencyKeyTable
+}
+
+export interface AppTable {
+  name: string
+  category: string
+  description: string | null
+  versionPolicy: string
+  defaultRecipe: string | null
+  /** The highest number a build of this app ever had; numbers are never given twice. */
+  lastBuild: number
+  createdAt: string
+}
+
+export interface BuildTable {
+  app: string
+  build: number
+  semver: string | null
+  category: string
+  pn: string
+  pv: string
+  distfileName: string
+  format: string
+  topDirectory: string | null
+  entryCount: number
+  unpackedBytes: number
+  sizeBytes: number
+  blake2b: string
+  sha512: string
+  sha256: string
+  recipe: string | null
+  recipeSource: string
+  /** Git object ids in overlay_blobs of what is published for this build, rendered once. */
+  ebuildOid: string
+  cacheOid: string | null
+  commitId: string | null
+  branch: string | null
+  ciUrl: string | null
+  uploadedBy: string
+  receivedAt: string
+}
+
+/** What is inside a tarball: zstd-compressed JSON of `ArchiveEntry[]`, by the tarball's digest. */
+export interface ListingTable {
+  sha512: string
+  entries: Buffer
+}
+
+export interface ReleaseTable {
+  id: string
+  environment: string
+  app: string
+  build: number
+  state: 'released' | 'withdrawn'
+  releasedBy: string
+  releasedAt: string
+  revision: number
+  withdrawnBy: string | null
+  withdrawnAt: string | null
+  withdrawnRevision: number | null
+  reason: string | null
+}
+
+export interface PromotionTable {
+  id: string
+  app: string
+  build: number
+  environment: string
+  state: string
+  requestedBy: string
+  requestedAt: string
+  finishedAt: string | null
+  releaseId: string | null
+  revision: number | null
+  detail: string | null
+}
+
+export interface RevisionTable {
+  environment: string
+  number: number
+  commitOid: string
+  treeOid: string
+  parentOid: string | null
+  timeSec: number
+  authorName: string
+  authorEmail: string
+  message: string
+  /** Armored detached OpenPGP signature of the commit without it. */
+  signature: string
+}
+
+export interface RevisionChangeTable {
+  environment: string
+  revision: number
+  path: string
+  /** null: the path was removed. */
+  oid: string | null
+}
+
+/** The tree of the newest revision, so that a start reads one table and not the history. */
+export interface OverlayFileTable {
+  environment: string
+  path: string
+  oid: string
+  /** 1: put by hand and never touched by the hub itself. */
+  byHand: number
+}
+
+export interface OverlayBlobTable {
+  oid: string
+  content: Buffer
+}
+
+export interface TokenTable {
+  id: string
+  name: string
+  role: string
+  apps: string | null
+  environments: string | null
+  secretSha256: string
+  createdBy: string
+  createdAt: string
+  expiresAt: string | null
+  revokedAt: string | null
+}
+
+export interface IdempotencyKeyTable {
+  tokenId: string
+  key: string
+  fingerprint: string
+  status: number
+  body: string
+  createdAt: string
+}
