@@ -43,7 +43,7 @@ export class EntryList {
     const names = safeNames(member.path, this.#limits)
     refuseSetId(member)
     if (names.length === 0) return refuseRootUnlessFolder(member)
-    if (member.type !== 'directory' && /\/\.?$/.test(member.path)) throw slashBehind(member)
+    if (member.type !== 'directory' && endsLikeFolder(member.path)) throw slashBehind(member)
     const path = names.join('/')
     this.#enterFolder(names.slice(0, -1), member.path)
     this.#refuseClash(path, member)
@@ -83,7 +83,7 @@ export class EntryList {
   /** A hard link is its file under another name: it has that file's mode and size. */
   #hardLink(path: string, member: Member): ArchiveEntry {
     const target = safeNames(member.linkTarget, this.#limits).join('/')
-    const file = this.#known.get(target)
+    const file = endsLikeFolder(member.linkTarget) ? undefined : this.#known.get(target)
     if (file !== undefined && file !== 'folder' && (file.type === 'file' || file.type === 'hardlink')) {
       return { path, type: 'hardlink', mode: file.mode, sizeBytes: file.sizeBytes, target }
     }
@@ -141,6 +141,11 @@ function refuseLength(path: string, names: readonly string[], limits: ArchiveLim
     'archive.unsafe_name',
     `The path ${named(path)} is too long: at most ${limits.maxNameBytes} bytes a name, ${limits.maxPathBytes} in all, ${limits.maxDepth} folders deep.`,
   )
+}
+
+/** The kernel takes `file/` and `file/.` for a folder, and fails. */
+function endsLikeFolder(path: string): boolean {
+  return /\/\.?$/.test(path)
 }
 
 function refuseSetId(member: Member): void {

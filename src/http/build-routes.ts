@@ -102,6 +102,8 @@ async function answerUpload(
   response: Response,
   { fields, received }: { readonly fields: UploadFields; readonly received: ReceivedFile },
 ): Promise<void> {
+  // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
+  request.setTimeout(0)
   const dryRun = isDryRun(request)
   const { name: by } = principalOf(response)
   const environment = fields.promote === 'true' || fields.promote === 'false' ? null : fields.promote

@@ -1,5 +1,6 @@
 /** What a running hub does by the clock. Each job is a plain function; a run that fails is logged and comes again. */
 import cron from 'node-cron'
+import { resumePromotions } from '../environments/promote.ts'
 import type { Hub } from '../hub.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { repackOverlays } from './repack-overlays.ts'
@@ -36,7 +37,8 @@ export function startJobs(hub: Hub): () => Promise<void> {
   }
 }
 
-/** Shows what a fault (a full disk, for example) kept from being shown when it was published. */
+/** Ends what a fault (a full disk, for example) kept from being shown when it was recorded. */
 async function catchUpOverlays(hub: Hub): Promise<void> {
   for (const overlay of hub.overlays.values()) await overlay.catchUp()
+  await resumePromotions(hub)
 }

@@ -47,7 +47,7 @@ export interface Published {
 }
 
 /** How many past states are held, so that a node that polls now and then is answered from memory. */
-const FORMER_STATES = 64
+const FORMER_STATES = 32
 export class Overlay {
   readonly environment: string
   readonly repository: GitRepository
