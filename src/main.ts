@@ -35,10 +35,11 @@ function welcome({ hub, newAdminToken }: RunningHub): string {
       `  export HUB_URL=${publicUrl}`,
       `  export HUB_TOKEN=${newAdminToken}`,
       '',
-      'Try it with any tarball:',
+      'Try it from another terminal:',
       '',
-      '  curl -H "Authorization: Bearer $HUB_TOKEN" -F build=1 -F version=1.0.0 -F tarball=@app.tar.gz \\',
-      '    $HUB_URL/api/v1/apps/app/builds',
+      '  echo hello > hello.txt && tar -czf hello.tar.gz hello.txt',
+      '  curl -H "Authorization: Bearer $HUB_TOKEN" -F build=1 -F version=1.0.0 -F tarball=@hello.tar.gz \\',
+      '    $HUB_URL/api/v1/apps/hello/builds',
     )
   }
   return `${lines.join('\n')}\n`

@@ -46,6 +46,9 @@ function api(hub: Hub): express.Router {
   // Uploads stream and hand-kept files are bytes; every other body is JSON and small.
   routes.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store')
+    // People read these answers in a terminal: indented, and ended by a line feed.
+    response.json = (body: unknown) =>
+      response.type('application/json').send(`${JSON.stringify(body, null, 2)}\n`)
     next()
   })
   routes.use(buildRoutes(hub), overlayHandRoutes(hub))

@@ -47,7 +47,7 @@ async function replay(
       'this Idempotency-Key was sent with another request; use a new one',
     )
   }
-  response.set('Idempotency-Replayed', 'true').status(known.status).type('application/json').send(known.body)
+  response.set('Idempotency-Replayed', 'true').status(known.status).json(JSON.parse(known.body))
   return true
 }
 
