@@ -8,7 +8,6 @@ import { HubError } from '../errors.ts'
 import type { ArchiveFormat } from './archive-contents.ts'
 import { BLOCK_BYTES, looksLikeHeader } from './tar-header.ts'
 
- 
 const MAGIC: readonly (readonly [ArchiveFormat, RegExp])[] = [
   ['tar.gz', /^\x1f\x8b\x08/],
   ['tar.bz2', /^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/],
@@ -23,7 +22,6 @@ const OTHERS: readonly (readonly [string, RegExp])[] = [
   ['an old lzma file', /^\x5d\0\0/],
   ['an ELF program', /^\x7fELF/],
 ]
- 
 
 /**
  * Reads the first 512 bytes of the file.

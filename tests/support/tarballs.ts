@@ -2,6 +2,7 @@
  * Tarballs made by code. The headers are written here byte by byte, so that a test can make what no program writes:
  * wrong numbers, contradicting headers, names that escape. Source: POSIX pax "ustar Interchange Format".
  */
+import { spawnSync } from 'node:child_process'
 import { gzipSync } from 'node:zlib'
 
 export interface TarEntry {
@@ -30,6 +31,9 @@ const FIELDS = {
   prefix: [345, 155],
 } as const
 const MAGIC = { posix: 'ustar\x0000', gnu: 'ustar  \0', v7: '' }
+
+/** Whether the machine's tar is the one that nodes have; where it is not, tests that ask it are skipped. */
+export const hasGnuTar = /GNU tar/.test(String(spawnSync('tar', ['--version']).stdout))
 
 /** Two blocks of zeros: how an archive ends. */
 export const END_OF_ARCHIVE = Buffer.alloc(1024)
