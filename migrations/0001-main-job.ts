@@ -190,6 +190,7 @@ async function createAccessTables(db: Kysely<unknown>): Promise<void> {
     )
     .addColumn('apps', 'text')
     .addColumn('environments', 'text')
+    .addColumn('may_send_commands', 'integer', (c) => c.notNull().check(sql`may_send_commands in (0, 1)`))
     .addColumn('secret_sha256', 'text', (c) => c.notNull().unique())
     .addColumn('created_by', 'text', (c) => c.notNull())
     .addColumn('created_at', 'text', (c) => c.notNull())

@@ -30,7 +30,7 @@ const flag = z.preprocess(
   z.boolean(),
 )
 const bytes = z.preprocess(parseBytes, z.int().min(1))
-const count = z.coerce.number().int()
+const count = z.coerce.number('must be a number').int('must be a whole number')
 const word = (what: RegExp, hint: string) => z.string().regex(what, hint)
 
 /** Every setting: its name in the file, its variable, how it is checked, its default and its meaning. */
@@ -271,9 +271,15 @@ function crossChecks(config: Config): string[] {
 
 function finish(config: Config): Config {
   const scheme = config.tlsCert === null ? 'http' : 'https'
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const host = ownAddress(config.host)
   const publicUrl = (config.publicUrl as string | null) ?? `${scheme}://${host}:${String(config.port)}`
   return Object.freeze({ ...config, publicUrl: publicUrl.replace(/\/+$/, '') })
+}
+
+/** What this host reaches itself by; `0.0.0.0` and `::` are all of its addresses and none that one can ask. */
+function ownAddress(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 /** `staging:automatic production:request` of a variable becomes what the file's list says. */
@@ -295,4 +301,28 @@ function parseBytes(value: unknown): unknown {
   if (!match) return value
   const exponent = match[2] === undefined ? 0 : 'KMGT'.indexOf(match[2]) + 1
   return Number(match[1]) * 1024 ** exponent
+}
+
+/** What the command line takes from its environment. */
+export interface ClientSettings {
+  readonly url: string
+  readonly token: string | null
+  /** Of the CI job that runs the command, as Jenkins, GitHub Actions and GitLab name them; null where unknown. */
+  readonly ci: { readonly commit: string | null; readonly branch: string | null; readonly url: string | null }
+}
+
+export function clientSettings(env: Environment = process.env): ClientSettings {
+  const first = (...names: readonly string[]): string | null =>
+    names.map((name) => env[name]?.trim() ?? '').find((value) => value !== '') ?? null
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env
+  const githubUrl = server && repository && run ? `${server}/${repository}/actions/runs/${run}` : null
+  return {
+    url: first('HUB_URL') ?? 'http://127.0.0.1:8080',
+    token: first('HUB_TOKEN'),
+    ci: {
+      commit: first('GIT_COMMIT', 'GITHUB_SHA', 'CI_COMMIT_SHA'),
+      branch: first('BRANCH_NAME', 'GIT_BRANCH', 'GITHUB_REF_NAME', 'CI_COMMIT_REF_NAME'),
+      url: first('BUILD_URL', 'CI_JOB_URL') ?? githubUrl,
+    },
+  }
 }

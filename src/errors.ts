@@ -7,7 +7,6 @@ export const ERRORS = {
   'request.invalid': { status: 400, title: 'The request is not of the documented form' },
   'request.truncated': { status: 400, title: 'The request ended before its declared end' },
   'request.unknown_route': { status: 404, title: 'There is nothing at this address' },
-  'request.method_not_allowed': { status: 405, title: 'This address does not take this method' },
   'request.idempotency_mismatch': { status: 409, title: 'This Idempotency-Key was used for another request' },
   'request.too_large': { status: 413, title: 'The request is larger than the hub takes' },
   'request.range_not_satisfiable': { status: 416, title: 'The range asked for lies outside the file' },
@@ -28,6 +27,7 @@ export const ERRORS = {
   'upload.missing_tarball': { status: 400, title: 'The upload has no tarball' },
   'upload.digest_mismatch': { status: 422, title: 'The bytes received are not the bytes declared' },
   'upload.too_large': { status: 413, title: 'The tarball is larger than the hub takes' },
+  'storage.full': { status: 507, title: 'There is no room for it' },
   'archive.unsupported_format': {
     status: 415,
     title: 'Not a tar archive, plain or compressed with gzip, bzip2, xz or zstd',
@@ -66,6 +66,7 @@ export const ERRORS = {
   'token.unknown': { status: 404, title: 'No such token' },
 
   'config.invalid': { status: 500, title: 'The settings do not hold' },
+  'hub.running': { status: 500, title: 'Another hub works on this data folder' },
   'hub.unreachable': { status: 503, title: 'The hub does not answer' },
   'verify.failed': { status: 500, title: 'The archive or an overlay does not match the records' },
 } as const satisfies Record<string, { status: number; title: string }>

@@ -42,11 +42,16 @@ export interface Hub extends AsyncDisposable {
 
 export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log'>>
 
+/** Where the settings say that everything lies. */
+export function pathsOf(config: Pick<Config, 'dataDir' | 'blobs'>): Paths {
+  return createPaths(config.dataDir, config.blobs.slice('file:'.length))
+}
+
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
 export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? createLog(config.logLevel)
-  const paths = createPaths(config.dataDir, config.blobs.slice('file:'.length))
+  const paths = pathsOf(config)
   const database = openSqlite(paths.inData(config.databaseUrl.slice('sqlite:'.length)))
   await migrate(database)
   const records = new Records(database)

@@ -1,6 +1,6 @@
 /** The server's door: settings from the environment, one hub, and what a person needs to see on the terminal. */
 import { loadConfig } from './config.ts'
-import { HubError } from './errors.ts'
+import { ERRORS, HubError } from './errors.ts'
 import { startHub } from './serve.ts'
 import type { RunningHub } from './serve.ts'
 import { HUB_VERSION } from './version.ts'
@@ -27,6 +27,7 @@ function welcome({ hub, newAdminToken }: RunningHub): string {
     const takes = promote === 'automatic' ? 'takes every upload' : 'takes what is promoted'
     lines.push(`  ${name.padEnd(12)} ${publicUrl}/git/${name}.git  (${takes})`)
   }
+  lines.push(`  signed by    ${hub.signingKey.fingerprint}  (${publicUrl}/keys/hub.asc)`)
   if (newAdminToken !== null) {
     lines.push(
       '',
@@ -46,8 +47,10 @@ function welcome({ hub, newAdminToken }: RunningHub): string {
 }
 
 function startFault(error: unknown): string {
-  if (error instanceof HubError)
-    return `portage-hub: the settings do not hold:\n  ${error.message.replaceAll('\n', '\n  ')}`
+  if (error instanceof HubError) {
+    const { title } = ERRORS[error.code]
+    return `portage-hub: ${title}:\n  ${error.message.replaceAll('\n', '\n  ')}`
+  }
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return `portage-hub: ${message}: another server has this port; set HUB_PORT`
   if (code === 'EACCES')

@@ -9,10 +9,11 @@ import { createToken, ensureAdministrator } from './access/tokens.ts'
 import type { Config } from './config.ts'
 import { resumePromotions } from './environments/promote.ts'
 import { createApp } from './http/app.ts'
-import { createHub } from './hub.ts'
+import { createHub, pathsOf } from './hub.ts'
 import type { Hub, HubOverrides } from './hub.ts'
 import { reconcileMirrors } from './distfiles/reconcile-mirror.ts'
 import { publishSettings } from './overlays/publish-settings.ts'
+import { lockDataFolder } from './records/data-folder-lock.ts'
 import { startJobs } from './jobs/schedule.ts'
 
 /** A connection that moves no byte for so long is dropped; the length of an upload is not limited. */
@@ -29,29 +30,41 @@ export interface RunningHub extends AsyncDisposable {
  * Starts a hub and resolves when it takes requests: what an earlier process left half-done is finished or swept before.
  */
 export async function startHub(config: Config, overrides: HubOverrides = {}): Promise<RunningHub> {
-  const server = createHttpServer(config)
-  const settled = await listen(server, config)
-  const hub = await createHub(settled, overrides).catch(async (error: unknown) => {
-    await close(server)
-    throw error
+  // Disposed backwards: jobs, connections, the hub, and last the lock.
+  await using start = new AsyncDisposableStack()
+  start.use(
+    lockDataFolder(pathsOf(config).lock, `the hub of ${config.publicUrl}, process ${String(process.pid)},`),
+  )
+  let hub: Hub | null = null
+  start.defer(async () => {
+    await hub?.[Symbol.asyncDispose]()
   })
-  await hub.blobs.sweep(async (sha512) => (await hub.records.builds.findByDigest(sha512)).length > 0)
-  for (const { name } of settled.environments) await publishSettings(hub, name)
-  await resumePromotions(hub)
-  await reconcileMirrors(hub)
-  const newAdminToken = await prepareAdministrator(hub)
-  const stopJobs = startJobs(hub)
+  const server = createHttpServer(config)
+  start.defer(async () => {
+    await close(server)
+  })
+  hub = await createHub(await listen(server, config), overrides)
+  const newAdminToken = await prepare(hub)
+  start.defer(startJobs(hub))
   server.on('request', createApp(hub))
+  const parts = start.move()
   return {
     hub,
     server,
     newAdminToken,
     async [Symbol.asyncDispose]() {
-      await stopJobs()
-      await close(server)
-      await hub[Symbol.asyncDispose]()
+      await parts.disposeAsync()
     },
   }
+}
+
+/** What must be done before the first request; gives the administrator's token if it had to be made. */
+async function prepare(hub: Hub): Promise<string | null> {
+  await hub.blobs.sweep(async (sha512) => (await hub.records.builds.findByDigest(sha512)).length > 0)
+  for (const { name } of hub.config.environments) await publishSettings(hub, name)
+  await resumePromotions(hub)
+  await reconcileMirrors(hub)
+  return await prepareAdministrator(hub)
 }
 
 function createHttpServer(config: Config): Server {
@@ -91,7 +104,8 @@ async function prepareAdministrator(hub: Hub): Promise<string | null> {
     apps: null,
     environments: null,
   } as const
-  return (await createToken(hub, { ...token, expiresInSec: null, by: 'first start' })).secret
+  return (await createToken(hub, { ...token, maySendCommands: true, expiresInSec: null, by: 'first start' }))
+    .secret
 }
 
 async function close(server: Server): Promise<void> {

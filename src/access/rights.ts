@@ -13,6 +13,8 @@ export interface Principal {
   /** null: all. */
   readonly apps: readonly string[] | null
   readonly environments: readonly string[] | null
+  /** Whether an upload may bring what nodes run as root: commands of a recipe, an ebuild of its own. */
+  readonly maySendCommands: boolean
 }
 
 export type Right =

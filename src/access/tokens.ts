@@ -18,6 +18,8 @@ export interface NewToken {
   readonly apps: readonly string[] | null
   /** null: every environment. */
   readonly environments: readonly string[] | null
+  /** Whether uploads with it may bring what nodes run as root. */
+  readonly maySendCommands: boolean
   /** Seconds from now; null: no end. */
   readonly expiresInSec: number | null
   readonly by: string
@@ -47,7 +49,11 @@ export async function ensureAdministrator(
   if (await hub.records.tokens.findBySecret(digestOf(secret))) return
   const token = { name: 'HUB_ADMIN_TOKEN', role: 'administrator', apps: null, environments: null } as const
   await hub.records.tokens.add(
-    tokenRow(hub.clock.now(), { ...token, expiresInSec: null, by: 'settings' }, secret),
+    tokenRow(
+      hub.clock.now(),
+      { ...token, maySendCommands: true, expiresInSec: null, by: 'settings' },
+      secret,
+    ),
   )
 }
 
@@ -59,6 +65,7 @@ function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
     role: token.role,
     apps: token.apps && JSON.stringify(token.apps),
     environments: token.environments && JSON.stringify(token.environments),
+    maySendCommands: token.maySendCommands ? 1 : 0,
     secretSha256: digestOf(secret),
     createdBy: token.by,
     createdAt: timestamp(now),
@@ -85,6 +92,7 @@ export async function authenticate(hub: Pick<Hub, 'records' | 'clock'>, secret: 
     role: row.role,
     apps: row.apps === null ? null : (JSON.parse(row.apps) as string[]),
     environments: row.environments === null ? null : (JSON.parse(row.environments) as string[]),
+    maySendCommands: row.maySendCommands === 1,
   }
 }
 

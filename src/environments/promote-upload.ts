@@ -3,7 +3,7 @@ import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
-import { BY_POLICY, carryOut, newPromotion } from './promote.ts'
+import { BY_POLICY, carryOut, isUnderWay, newPromotion } from './promote.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log'>
 
@@ -34,7 +34,7 @@ export function promotionsOfUpload(
  */
 export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<readonly PromotionRow[]> {
   for (const promotion of await hub.records.promotions.ofBuild(build.app, build.build)) {
-    if (promotion.state !== 'requested' && promotion.state !== 'publishing') continue
+    if (!isUnderWay(promotion)) continue
     try {
       const { environment, requestedBy: by } = promotion
       await carryOut(hub, promotion, { build, environment, by, liftWithdrawal: false, dryRun: false })

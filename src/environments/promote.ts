@@ -46,17 +46,27 @@ export interface Promoted {
 }
 
 /**
- * Promotes a build. Asked again for one that stands there already, it gives back the promotion that put it there.
+ * Promotes a build. Asked again for one that stands there already, it gives back the promotion that put it there;
+ * asked at the same time, one of the two waits for the other. What a fault cut short is finished.
  * @throws {HubError} `promotion.not_eligible`, whose `rules` are the whole verdict; the refusal is recorded.
  */
-export async function promote(hub: Needs, request: PromotionRequest): Promise<Promoted> {
+export async function promote(
+  hub: Needs & Pick<Hub, 'turns'>,
+  request: PromotionRequest,
+): Promise<Promoted> {
   const { build, environment } = request
   overlayOf(hub, environment)
-  const earlier = await promotionThatReleased(hub, build, environment)
-  if (earlier) return { promotion: earlier, published: null, isNew: false }
-  const promotion = newPromotion(hub, request)
-  if (!request.dryRun) await hub.records.promotions.add(promotion)
-  return await carryOut(hub, promotion, request)
+  return await hub.turns.run(`promote:${environment}:${build.app}:${String(build.build)}`, async () => {
+    const release = await hub.records.releases.living(environment, build.app, build.build)
+    const earlier = release && (await hub.records.promotions.findByRelease(release.id))
+    if (earlier) return { promotion: earlier, published: null, isNew: false }
+    const cutShort = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
+      (promotion) => promotion.environment === environment && isUnderWay(promotion),
+    )
+    const promotion = cutShort ?? newPromotion(hub, request)
+    if (!cutShort && !request.dryRun) await hub.records.promotions.add(promotion)
+    return await carryOut(hub, promotion, request)
+  })
 }
 
 /** Carries out a promotion that is recorded as requested: right after its request, or at the start after a crash. */
@@ -123,7 +133,8 @@ export function newPromotion(
 
 /** Takes up what a crash left between request and end. */
 export async function resumePromotions(hub: Needs): Promise<void> {
-  for (const state of ['requested', 'publishing'] as const) {
+  // What was being published first: a request for the next environment may wait for it.
+  for (const state of ['publishing', 'requested'] as const) {
     for (const promotion of await hub.records.promotions.inState(state)) await resume(hub, promotion)
   }
 }
@@ -165,21 +176,7 @@ async function finish(
   return ended
 }
 
-async function promotionThatReleased(
-  hub: Needs,
-  build: BuildRow,
-  environment: string,
-): Promise<PromotionRow | null> {
-  const release = await hub.records.releases.living(environment, build.app, build.build)
-  if (!release) return null
-  const known = await hub.records.promotions.findByRelease(release.id)
-  if (known) return known
-  // Released, and cut short before its promotion learned of it: the start's resume will finish that one.
-  return {
-    ...newPromotion(hub, { build, environment, by: release.releasedBy }),
-    state: 'released',
-    releaseId: release.id,
-    revision: release.revision,
-    finishedAt: release.releasedAt,
-  }
+/** Whether it was requested and has come to no end. */
+export function isUnderWay({ state }: Pick<PromotionRow, 'state'>): boolean {
+  return state === 'requested' || state === 'publishing'
 }

@@ -33,9 +33,11 @@ export interface Released {
 export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise<Released> {
   const { environment, build, by } = request
   let release: ReleaseRow | undefined
+  const before = await hub.records.releases.ofBuild(build.app, build.build)
+  const isBack = before.some((earlier) => earlier.environment === environment)
   const published = await overlayOf(hub, environment).publish({
     author: by,
-    message: releaseMessage(build),
+    message: releaseMessage(build, isBack ? 'lift the withdrawal of' : 'add'),
     dryRun: request.dryRun,
     plan: async (tree) => {
       release = await hub.records.releases.living(environment, build.app, build.build)
@@ -157,8 +159,8 @@ function isSame(a: { app: string; build: number }, b: { app: string; build: numb
   return a.app === b.app && a.build === b.build
 }
 
-function releaseMessage(build: BuildRow): string {
-  return `${build.category}/${build.pn}: add ${build.pv}\n\n${trailer(build)}`
+function releaseMessage(build: BuildRow, what: string): string {
+  return `${build.category}/${build.pn}: ${what} ${build.pv}\n\n${trailer(build)}`
 }
 
 /** Lines in the form of git trailers, for whoever reads the history without the hub. */

@@ -1,5 +1,6 @@
 /** Apps: one row each, made by the first upload. */
-import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import type { RawBuilder, Selectable, SqlBool } from 'kysely'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -59,13 +60,14 @@ export class AppRecords {
       .orderBy('name')
       .limit(request.limit + 1)
     if (request.cursor !== null) query = query.where('name', '>', request.cursor)
-    if (request.search !== null) query = query.where('name', 'like', likePattern(request.search))
+    if (request.search !== null) query = query.where(contains('name', request.search))
     if (request.names !== null) query = query.where('name', 'in', request.names)
     return pageOf(await query.execute(), request.limit, (row) => row.name)
   }
 }
 
-/** `%text%` with the pattern's own signs taken out: names and versions have none of them. */
-export function likePattern(text: string): string {
-  return `%${text.replaceAll(/[%_\\]/g, '')}%`
+/** That the column contains `text`, in which every character stands for itself. */
+export function contains(column: string, text: string): RawBuilder<SqlBool> {
+  const pattern = `%${text.replaceAll(/[%_\\]/g, String.raw`\$&`)}%`
+  return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`
 }

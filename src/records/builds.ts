@@ -2,7 +2,7 @@
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import type { Selectable } from 'kysely'
-import { likePattern } from './apps.ts'
+import { contains } from './apps.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -63,12 +63,9 @@ export class BuildRecords {
       .selectAll()
       .limit(request.limit + 1)
     if (filter.search !== undefined) {
-      const pattern = likePattern(filter.search)
-      query = query.where((where) =>
-        where.or(
-          (['app', 'semver', 'pv', 'commitId', 'branch'] as const).map((c) => where(c, 'like', pattern)),
-        ),
-      )
+      const { search } = filter
+      const columns = ['app', 'semver', 'pv', 'commitId', 'branch'] as const
+      query = query.where(({ or }) => or(columns.map((column) => contains(column, search))))
     }
     if (filter.apps !== null) query = query.where('app', 'in', filter.apps)
     if (filter.environments !== null) {

@@ -59,7 +59,11 @@ export class PromotionRecords {
 
   /** Newest first. */
   async list(
-    filter: { readonly app: string | null; readonly environments: readonly string[] | null },
+    filter: {
+      readonly app: string | null
+      readonly apps: readonly string[] | null
+      readonly environments: readonly string[] | null
+    },
     request: PageRequest,
   ): Promise<Page<PromotionRow>> {
     let query = this.#db
@@ -69,6 +73,7 @@ export class PromotionRecords {
       .limit(request.limit + 1)
     if (request.cursor !== null) query = query.where('id', '<', request.cursor)
     if (filter.app !== null) query = query.where('app', '=', filter.app)
+    if (filter.apps !== null) query = query.where('app', 'in', filter.apps)
     if (filter.environments !== null) query = query.where('environment', 'in', filter.environments)
     return pageOf(await query.execute(), request.limit, (row) => row.id)
   }

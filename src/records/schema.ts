@@ -133,6 +133,7 @@ export interface TokenTable {
   role: string
   apps: string | null
   environments: string | null
+  maySendCommands: number
   secretSha256: string
   createdBy: string
   createdAt: string

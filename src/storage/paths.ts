@@ -9,6 +9,7 @@
  *       distfiles/<environment>/<name>   the mirror: hard links into the archive
  *       var/hub.db                     the records (with -wal and -shm beside it)
  *       var/keys/                      the hub's OpenPGP key
+ *       var/hub.lock                   held by the hub that runs on this folder
  *       var/uploads/                   uploads in progress; emptied at start
  *       var/trees/<environment>        the commit that overlays/<environment>/ shows
  */
@@ -27,6 +28,7 @@ export interface Paths {
   overlayTree(environment: string): string
   overlayRepository(environment: string): string
   treeMarker(environment: string): string
+  readonly lock: string
   /** A file that a setting names relative to the data folder. */
   inData(path: string): string
 }
@@ -48,6 +50,7 @@ export function createPaths(dataDirectory: string, archiveDirectory?: string): P
     mirrorFile: (environment, distfileName) => join(mirror(environment), distfileName),
     overlayTree: (environment) => join(data, 'overlays', environment),
     overlayRepository: (environment) => join(data, 'overlays', `${environment}.git`),
+    lock: join(data, 'var', 'hub.lock'),
     treeMarker: (environment) => join(data, 'var', 'trees', environment),
     inData: (path) => resolve(data, path),
   }
