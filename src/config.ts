@@ -210,7 +210,7 @@ export function loadConfig(env: Environment = process.env): LoadedConfig {
     const fromEnv = env[setting.env]
     const fromFile = file.values[name]
     const given = fromEnv !== undefined && fromEnv !== '' ? fromEnv : fromFile
-    sources[name] = given === undefined ? 'default' : given === fromFile ? file.path : setting.env
+    sources[name] = given === undefined ? 'default' : given === fromEnv ? setting.env : file.path
     const result = (setting.schema as z.ZodType).safeParse(given === undefined ? setting.default : given)
     if (result.success) values[name] = result.data
     else

@@ -1,5 +1,5 @@
 /** Wiring: makes every part and hands them to each other. The one file that knows every class. */
-import { createPaths } from './storage/paths.ts'
+import { pathsOf } from './storage/paths.ts'
 import type { Paths } from './storage/paths.ts'
 import { BlobStore } from './storage/blob-store.ts'
 import { GitRepository } from './storage/git-repository.ts'
@@ -41,11 +41,6 @@ export interface Hub extends AsyncDisposable {
 }
 
 export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log'>>
-
-/** Where the settings say that everything lies. */
-export function pathsOf(config: Pick<Config, 'dataDir' | 'blobs'>): Paths {
-  return createPaths(config.dataDir, config.blobs.slice('file:'.length))
-}
 
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
 export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {

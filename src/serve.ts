@@ -9,11 +9,12 @@ import { createToken, ensureAdministrator } from './access/tokens.ts'
 import type { Config } from './config.ts'
 import { resumePromotions } from './environments/promote.ts'
 import { createApp } from './http/app.ts'
-import { createHub, pathsOf } from './hub.ts'
+import { createHub } from './hub.ts'
 import type { Hub, HubOverrides } from './hub.ts'
 import { reconcileMirrors } from './distfiles/reconcile-mirror.ts'
 import { publishSettings } from './overlays/publish-settings.ts'
 import { lockDataFolder } from './records/data-folder-lock.ts'
+import { pathsOf } from './storage/paths.ts'
 import { startJobs } from './jobs/schedule.ts'
 
 /** A connection that moves no byte for so long is dropped; the length of an upload is not limited. */

@@ -2,7 +2,7 @@
  * Brings an overlay's repository up to its records: the last steps of every publish, the finish of one that a crash
  * cut, and the rebuild of a lost repository are the same work. Commit ids come out as recorded or it stops.
  */
-import { encodeCommit } from '../git/objects.ts'
+import { encodeCommit, objectId } from '../git/objects.ts'
 import type { Oid } from '../git/objects.ts'
 import { newObjects } from '../git/tree-diff.ts'
 import { EMPTY_TREE, applyChanges, treeFromFiles } from '../git/tree.ts'
@@ -91,13 +91,14 @@ async function nextState(replay: Replay, before: OverlayState | null, number: nu
 
 function stateOf(revision: RevisionRow, tree: Tree): OverlayState {
   const commitBytes = encodeCommit({ ...commitFields(revision), signature: revision.signature })
-  if (tree.oid !== revision.treeOid) {
+  const commit = objectId('commit', commitBytes)
+  if (tree.oid !== revision.treeOid || commit !== revision.commitOid) {
     throw new Error(
-      `the recorded files of ${revision.environment} revision ${String(revision.number)} give the tree ${tree.oid}, ` +
-        `its row says ${revision.treeOid}: run "portage-hub verify"`,
+      `the records of ${revision.environment} revision ${String(revision.number)} give the tree ${tree.oid} and the ` +
+        `commit ${commit}, its row says ${revision.treeOid} and ${revision.commitOid}: run "portage-hub verify"`,
     )
   }
-  return { revision: revision.number, commit: revision.commitOid as Oid, commitBytes, tree }
+  return { revision: revision.number, commit, commitBytes, tree }
 }
 
 async function objectsOfStep(

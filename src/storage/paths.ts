@@ -55,3 +55,8 @@ export function createPaths(dataDirectory: string, archiveDirectory?: string): P
     inData: (path) => resolve(data, path),
   }
 }
+
+/** The same, as the settings have it. */
+export function pathsOf(config: { readonly dataDir: string; readonly blobs: string }): Paths {
+  return createPaths(config.dataDir, config.blobs.slice('file:'.length))
+}

@@ -1,0 +1,25 @@
+/** The API's answers as the commands read them: the types of what the routes send. */
+import type {
+  appJson,
+  buildJson,
+  environmentJson,
+  promotionJson,
+  publishedJson,
+  releaseJson,
+  revisionJson,
+  tokenJson,
+} from '../http/representations.ts'
+
+export type AppAnswer = ReturnType<typeof appJson>
+export type BuildAnswer = ReturnType<typeof buildJson>
+export type EnvironmentAnswer = ReturnType<typeof environmentJson>
+export type PromotionAnswer = ReturnType<typeof promotionJson>
+export type ReleaseAnswer = ReturnType<typeof releaseJson>
+export type RevisionAnswer = ReturnType<typeof revisionJson>
+export type TokenAnswer = ReturnType<typeof tokenJson>
+export type PublishedAnswer = NonNullable<ReturnType<typeof publishedJson>>
+
+/** The lines that say which paths of an overlay a change writes or removes. */
+export function changeLines(published: Pick<PublishedAnswer, 'changes'>): readonly string[] {
+  return published.changes.map(({ path, action }) => `  ${action === 'remove' ? '-' : '+'} ${path}`)
+}

@@ -1,0 +1,4 @@
+/** A path of the API from its parts, each encoded by itself: a slash in a part is no separator. */
+export function apiPath(...parts: readonly (string | number)[]): string {
+  return `/api/v1/${parts.map((part) => encodeURIComponent(part)).join('/')}`
+}

@@ -1,0 +1,69 @@
+/** All commands in one program: its help, its options and how it speaks of wrong usage. */
+import { Command } from 'commander'
+import { HUB_VERSION } from '../version.ts'
+import { addApps } from './apps.ts'
+import { addBuild } from './build.ts'
+import { addBuilds } from './builds.ts'
+import { addConfig } from './config.ts'
+import { addDoctor } from './doctor.ts'
+import { addEnvironments } from './environments.ts'
+import { exitStatusLines } from './exit-status.ts'
+import { addOverlay } from './overlay.ts'
+import { addPromote } from './promote.ts'
+import { addPush } from './push.ts'
+import { addRebuild } from './rebuild.ts'
+import { addServe } from './serve.ts'
+import { addToken } from './token.ts'
+import { addVerify } from './verify.ts'
+import { addWhoami } from './whoami.ts'
+import { addWithdraw } from './withdraw.ts'
+
+const ENDING = `
+Environment:
+  HUB_URL    the hub that commands speak to (default: http://127.0.0.1:8080)
+  HUB_TOKEN  the token they show it; or keep it in a file, for --token-file
+  Commands "on this host" read the hub's own settings: see "config show".
+
+Exit statuses:
+${exitStatusLines().join('\n')}
+
+Examples:
+  portage-hub push shop build/shop.tar.gz --build 45 --version 6.1.0-rc.2
+  portage-hub promote shop 45 production
+  portage-hub withdraw production shop 45 --reason 'loses orders, see #812'
+`
+
+/** The groups of the help, each with its commands in the order in which somebody meets them. */
+const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
+  'Builds:': [addPush, addApps, addBuilds, addBuild],
+  'Environments:': [addEnvironments, addPromote, addWithdraw, addOverlay],
+  'Access:': [addToken, addWhoami],
+  'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
+}
+
+/** The overview names commands and what is below them; how one is called, its own help says. */
+function termOf(command: Command): string {
+  const below = command.commands.map((sub) => sub.name())
+  return [command.name(), below.join('|')].join(' ').trimEnd()
+}
+
+/** Wrong usage and help end with commander's `CommanderError`, for the door to turn into an exit status. */
+export function createProgram(): Command {
+  const program = new Command('portage-hub')
+    .description("Turns a CI's numbered tarballs into Gentoo packages.")
+    .version(HUB_VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    // Options stand after their command: "push --version" is another than "--version".
+    .enablePositionalOptions()
+    .showHelpAfterError('Add --help to see how it is used.')
+    .configureHelp({ subcommandTerm: termOf })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'portage-hub: ')) })
+    .addHelpText('after', ENDING)
+    .exitOverride()
+  for (const [title, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(title)
+    for (const add of commands) add(program)
+  }
+  return program
+}

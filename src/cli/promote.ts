@@ -1,0 +1,50 @@
+import type { Command } from 'commander'
+import type { PromotionAnswer, PublishedAnswer } from './answers.ts'
+import { changeLines } from './answers.ts'
+import { apiPath } from './api-path.ts'
+import { parseNumber } from './lists.ts'
+import { DRY_RUN, remote } from './session.ts'
+
+interface Options {
+  readonly liftWithdrawal?: boolean
+  readonly dryRun?: boolean
+}
+
+type Answer = PromotionAnswer & { readonly published: PublishedAnswer | null }
+
+export function addPromote(program: Command): void {
+  const command = program
+    .command('promote')
+    .description('publish an archived build in an environment')
+    .argument('<app>')
+    .argument('<build>', 'its number', parseNumber)
+    .argument('<environment>')
+    .option('--lift-withdrawal', 'publish again what was withdrawn from there')
+    .option(...DRY_RUN)
+  remote<Options>(command, 'portage-hub promote shop 45 production', async (session, options, ...args) => {
+    const [app = '', build = '', environment = ''] = args
+    const wanted = {
+      app,
+      build: Number(build),
+      environment,
+      liftWithdrawal: options.liftWithdrawal === true,
+    }
+    const query = { dryRun: options.dryRun }
+    const { body } = await session.client.change<Answer>('POST', apiPath('promotions'), query, wanted)
+    session.show(body, answerText(body, options.dryRun === true))
+  })
+}
+
+function answerText(answer: Answer, dryRun: boolean): string {
+  const { app, build, environment, published } = answer
+  const name = `${app} build ${String(build)}`
+  if (published === null) {
+    return `${name} is released in ${environment} already, since revision ${String(answer.revision)}.`
+  }
+  const revision = String(published.revision)
+  if (!dryRun) return `${name} is released in ${environment}: revision ${revision} of its overlay.`
+  return [
+    `${name} would be released in ${environment}, in revision ${revision} of its overlay:`,
+    ...changeLines(published),
+  ].join('\n')
+}
