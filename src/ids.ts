@@ -6,12 +6,28 @@ import { randomBytes } from 'node:crypto'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
+/** What the last id had after its kind: of those made within one millisecond, each is the one before plus one. */
+let last = { time: '', random: '' }
+
 /** Makes an id such as `rel_06c1v5w2k0` + 12 random characters; `now` gives the millisecond it sorts by. */
 export function newId(kind: string, now: Date): string {
   let time = ''
   for (let rest = now.getTime(), i = 0; i < 10; i++, rest = Math.floor(rest / 32)) {
     time = ALPHABET.charAt(rest % 32) + time
   }
-  const random = Array.from(randomBytes(12), (byte) => ALPHABET.charAt(byte % 32)).join('')
-  return `${kind}_${time}${random}`
+  last = { time, random: time === last.time ? successor(last.random) : randomStart() }
+  return `${kind}_${time}${last.random}`
+}
+
+/** Begins in the lower half, so that a millisecond never runs out of successors. */
+function randomStart(): string {
+  return Array.from(randomBytes(12), (byte, index) => ALPHABET.charAt(byte % (index === 0 ? 16 : 32))).join(
+    '',
+  )
+}
+
+function successor(text: string): string {
+  const head = text.slice(0, -1)
+  const next = ALPHABET.charAt(ALPHABET.indexOf(text.slice(-1)) + 1)
+  return next === '' ? successor(head) + ALPHABET.charAt(0) : head + next
 }

@@ -2,7 +2,7 @@
 import { HubError } from '../errors.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { ArchiveContents } from './archive-contents.ts'
-import { checkRecipeAgainst, parseRecipe, recipeFromJson } from './recipe.ts'
+import { checkRecipeAgainst, parseRecipe, recipeFromJson, recipeHasCommands } from './recipe.ts'
 import type { Recipe } from './recipe.ts'
 import type { Upload } from './receive-build.ts'
 
@@ -14,18 +14,23 @@ export interface ChosenRecipe {
 
 /**
  * Chooses and checks the recipe.
- * @throws {HubError} `recipe.invalid`; `recipe.not_in_tarball`; `request.invalid` when recipe and ebuild are both sent.
+ * What the app's own recipe has was put there by an administrator; what the upload brings is its sender's.
+ * @throws {HubError} `recipe.forbidden` for commands, or an ebuild, of somebody who may not send them; `recipe.invalid`; `recipe.not_in_tarball`; `request.invalid` when recipe and ebuild are both sent.
  */
 export function chooseRecipe(
-  upload: Pick<Upload, 'recipeText' | 'ebuildTemplate'>,
+  upload: Pick<Upload, 'recipeText' | 'ebuildTemplate' | 'maySendCommands'>,
   contents: ArchiveContents,
   app: AppRow | undefined,
 ): ChosenRecipe {
   if (upload.ebuildTemplate !== null) {
+    if (!upload.maySendCommands) throw forbidden('an ebuild of its own')
     if (upload.recipeText === null) return { recipe: parseRecipe('{}'), source: 'template' }
     throw new HubError('request.invalid', 'send either "recipe" or "ebuild.template", not both')
   }
   const chosen = firstRecipe(upload, contents, app)
+  const isSent = chosen.source === 'upload' || chosen.source === 'tarball'
+  if (isSent && !upload.maySendCommands && recipeHasCommands(chosen.recipe))
+    throw forbidden('a recipe with commands')
   checkRecipeAgainst(chosen.recipe, contents)
   return chosen
 }
@@ -40,4 +45,11 @@ function firstRecipe(
   const ofApp = app?.defaultRecipe ?? null
   if (ofApp !== null) return { recipe: recipeFromJson(ofApp), source: 'app' }
   return { recipe: parseRecipe('{}'), source: 'default' }
+}
+
+function forbidden(what: string): HubError {
+  return new HubError(
+    'recipe.forbidden',
+    `this token may not send ${what}: nodes run it as root; leave it out, or ask an administrator for a token with "commands"`,
+  )
 }

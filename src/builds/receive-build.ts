@@ -14,7 +14,7 @@ import type { VersionPolicy } from '../gentoo/semver-to-pv.ts'
 import type { Hub } from '../hub.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
-import type { PromotionRow } from '../records/promotions.ts'
+import type { Records } from '../records/records.ts'
 import type { ArchiveContents } from './archive-contents.ts'
 import { checkDeclaredDigests } from './declared-digests.ts'
 import type { DeclaredDigest } from './declared-digests.ts'
@@ -43,9 +43,10 @@ export interface Upload {
   readonly branch: string | null
   readonly ciUrl: string | null
   readonly by: string
+  readonly maySendCommands: boolean
   readonly dryRun: boolean
-  /** The promotions to record with the build. */
-  readonly promotions: (build: Pick<BuildRow, 'app' | 'build'>) => readonly PromotionRow[]
+  /** Rows that become true with the build: the promotions that it begins with. */
+  readonly record: (records: Records, build: BuildRow) => Promise<void>
 }
 
 export interface ReceivedBuild {
@@ -189,6 +190,6 @@ async function record(
     await records.builds.addListing(build.sha512, listing)
     await records.apps.raiseLastBuild(build.app, build.build)
     for (const [oid, content] of draft.texts) await records.overlays.addBlob(oid, content)
-    for (const promotion of upload.promotions(build)) await records.promotions.add(promotion)
+    await upload.record(records, build)
   })
 }

@@ -1,4 +1,5 @@
 /** The streaming pass: bytes from a client to a file in `var/uploads/`, counted and digested on the way. */
+import type { Readable } from 'node:stream'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { startDigest } from './digest-file.ts'
@@ -12,18 +13,19 @@ export interface ReceivedFile extends AsyncDisposable {
 
 /**
  * Receives `source` in constant memory. Whatever goes wrong, nothing is left.
- * @throws {HubError} `upload.too_large` at the first byte over the limit; what `source` throws when it breaks off.
+ * @throws {HubError} `upload.too_large` at the first byte over the limit; `storage.full`; what `source` throws when it breaks off.
  */
 export async function receiveBytes(
   hub: Pick<Hub, 'blobs' | 'config'>,
-  source: AsyncIterable<Buffer>,
+  source: Readable,
 ): Promise<ReceivedFile> {
   const { path, handle } = await hub.blobs.createUpload()
   const discard = async (): Promise<void> => await hub.blobs.discard(path)
   try {
     await using digester = startDigest(path)
     let sizeBytes = 0
-    for await (const chunk of source) {
+    // A stream that is destroyed when the loop is left early would report that, and not why it was left.
+    for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       sizeBytes += chunk.byteLength
       if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
       await handle.writeFile(chunk)
@@ -33,10 +35,20 @@ export async function receiveBytes(
     return { path, digests, [Symbol.asyncDispose]: discard }
   } catch (error) {
     await discard()
-    throw error
+    throw isFull(error) ? storageFull(error) : error
   } finally {
     await handle.close()
   }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function storageFull(cause: unknown): HubError {
+  const detail =
+    "the hub's disk is full; nothing was kept, send it again when its administrator has made room"
+  return new HubError('storage.full', detail, {}, { cause })
 }
 
 /** The refusal of a tarball over the limit, in bytes. */

@@ -50,10 +50,7 @@ export interface Promoted {
  * asked at the same time, one of the two waits for the other. What a fault cut short is finished.
  * @throws {HubError} `promotion.not_eligible`, whose `rules` are the whole verdict; the refusal is recorded.
  */
-export async function promote(
-  hub: Needs & Pick<Hub, 'turns'>,
-  request: PromotionRequest,
-): Promise<Promoted> {
+export async function promote(hub: Needs & Pick<Hub, 'turns'>, request: PromotionRequest): Promise<Promoted> {
   const { build, environment } = request
   overlayOf(hub, environment)
   return await hub.turns.run(`promote:${environment}:${build.app}:${String(build.build)}`, async () => {

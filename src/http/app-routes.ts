@@ -1,12 +1,10 @@
 /** `/apps`: what there is, and an app's own settings. */
 import { Router } from 'express'
-import type { Response } from 'express'
 import { z } from 'zod'
-import { sightOf } from '../access/rights.ts'
 import { parseRecipe } from '../builds/recipe.ts'
 import type { Hub } from '../hub.ts'
-import { authorize, principalOf } from './auth.ts'
-import { unknownApp } from './build-routes.ts'
+import { authorize } from './auth.ts'
+import { unknownApp, visibleApp, visibleApps } from './build-routes.ts'
 import { appJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
@@ -33,11 +31,7 @@ export function appRoutes(hub: Hub): Router {
     sendPage(request, response, page, appJson)
   })
   routes.get('/apps/:app', async (request, response) => {
-    const names = await visibleApps(hub, response)
-    const name = parameter(request, 'app')
-    const app = await hub.records.apps.find(name)
-    if (!app || (names !== null && !names.includes(name))) throw unknownApp(name)
-    response.json(appJson(app))
+    response.json(appJson(await visibleApp(hub, response, parameter(request, 'app'))))
   })
   routes.patch('/apps/:app', async (request, response) => {
     authorize(response, { to: 'administer' })
@@ -56,10 +50,4 @@ export function appRoutes(hub: Hub): Router {
     response.json(appJson({ ...app, ...change }))
   })
   return routes
-}
-
-async function visibleApps(hub: Pick<Hub, 'records'>, response: Response): Promise<readonly string[] | null> {
-  const sight = sightOf(principalOf(response))
-  if (sight.environments === null) return sight.apps
-  return await hub.records.releases.appsOf(sight.environments)
 }

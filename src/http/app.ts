@@ -16,6 +16,7 @@ import { idempotent } from './idempotency.ts'
 import { overlayFileRoutes } from './overlay-file-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
+import { uploadRoutes } from './upload-routes.ts'
 
 export function createApp(hub: Hub): Express {
   const app = express()
@@ -51,7 +52,7 @@ function api(hub: Hub): express.Router {
       response.type('application/json').send(`${JSON.stringify(body, null, 2)}\n`)
     next()
   })
-  routes.use(buildRoutes(hub), overlayHandRoutes(hub))
+  routes.use(uploadRoutes(hub), buildRoutes(hub), overlayHandRoutes(hub))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
   routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub))
   return routes

@@ -13,7 +13,15 @@ import { putOverlayFile } from '../overlays/put-file.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import { authorize, authorizeReading, principalOf } from './auth.ts'
 import { environmentJson, publishedJson, releaseJson, revisionJson } from './representations.ts'
-import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
+import {
+  isDryRun,
+  numberedPageRequest,
+  pageRequest,
+  parameter,
+  parseWith,
+  query,
+  sendPage,
+} from './request.ts'
 
 const reasonSchema = z.strictObject({
   reason: z
@@ -21,7 +29,7 @@ const reasonSchema = z.strictObject({
     .trim()
     .min(1, 'say why: it is shown to everybody who runs the version')
     .max(500)
-    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters'),
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters'),
 })
 
 const MAX_FILE_BYTES = 1024 * 1024
@@ -43,7 +51,10 @@ export function environmentRoutes(hub: Hub): Router {
   })
   routes.get('/environments/:environment/releases', async (request, response) => {
     const { name } = readable(hub, request, response)
-    const filter = { ...pageRequest(request), app: query(request, 'app'), state: query(request, 'state') }
+    const state = query(request, 'state')
+    if (state !== null && state !== 'released' && state !== 'withdrawn')
+      throw new HubError('request.invalid', '?state= is released or withdrawn')
+    const filter = { ...pageRequest(request), app: query(request, 'app'), state }
     const page = await hub.records.releases.list(name, filter)
     sendPage(request, response, page, (build) => releaseJson(build.release, build))
   })
@@ -73,7 +84,7 @@ function addRevisionRoutes(hub: Hub, routes: Router): void {
     sendPage(
       request,
       response,
-      await hub.records.overlays.listRevisions(name, pageRequest(request)),
+      await hub.records.overlays.listRevisions(name, numberedPageRequest(request)),
       revisionJson,
     )
   })

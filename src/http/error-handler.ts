@@ -8,6 +8,15 @@ import { tooLarge } from '../builds/receive-bytes.ts'
 /** What a client may still be sending when it is refused, and the hub takes and drops so that it hears the answer. */
 const DROPPED_BYTES = 256 * 1024 * 1024
 
+/** What a handler may have said of the content before it failed; of the problem document it would be wrong. */
+const OF_THE_CONTENT = [
+  'ETag',
+  'Last-Modified',
+  'Repr-Digest',
+  'Content-Disposition',
+  'Content-Length',
+] as const
+
 export function errorHandler(hub: Pick<Hub, 'log' | 'config'>): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -26,6 +35,12 @@ export function errorHandler(hub: Pick<Hub, 'log' | 'config'>): ErrorRequestHand
       return
     }
     const { status, title } = ERRORS[refusal.code]
+    if (status >= 500) {
+      hub.log.error(
+        { err: refusal, requestId: requestId(response), path: request.path },
+        'a request was refused',
+      )
+    }
     sendProblem(request, response, {
       ...refusal.extra,
       status,
@@ -56,6 +71,7 @@ function sendProblem(request: Request, response: Response, problem: Problem): vo
   if (!request.complete && Number(request.headers['content-length'] ?? Infinity) > DROPPED_BYTES) {
     response.set('Connection', 'close')
   }
+  for (const name of OF_THE_CONTENT) response.removeHeader(name)
   response.set('Cache-Control', 'no-store')
   if (problem.status === 401) response.set('WWW-Authenticate', 'Basic realm="portage-hub", charset="UTF-8"')
   response
@@ -75,13 +91,14 @@ function refusalOf(hub: Pick<Hub, 'config'>, error: unknown, request: Request): 
   }
   if (type === 'entity.too.large') return new HubError('request.too_large', 'send a smaller body')
   if (type === 'entity.parse.failed') return new HubError('request.invalid', 'the body is not JSON')
-  if (error instanceof URIError || status === 400) {
+  if (error instanceof URIError || (status !== undefined && status >= 400 && status < 500)) {
     return new HubError('request.invalid', `the request cannot be read: ${(message ?? '').slice(0, 200)}`)
   }
   const isCut =
     code === 'ECONNRESET' ||
     /^(Unexpected end of form|Request aborted|Request closed|aborted)/.test(message ?? '')
-  if (isCut || request.destroyed) {
+  // A request that came whole is destroyed too, once it is read: what fails after that is no cut.
+  if (isCut || (request.destroyed && !request.complete)) {
     return new HubError(
       'request.truncated',
       'the request ended before its end; nothing was kept, send it again',

@@ -4,20 +4,18 @@ import type { Request, RequestHandler, Response } from 'express'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import type { IdempotencyRow } from '../records/idempotency.ts'
 import { principalOf } from './auth.ts'
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'turns'>
 
-/** For routes with JSON bodies; uploads are repeatable by their build number. */
+/** For routes with JSON bodies. An upload is repeatable by its number, and without one by `findUploadOfKey`. */
 export function idempotent(hub: Needs): RequestHandler {
   return (request, response, next) => {
-    const key = request.get('Idempotency-Key')
-    if (key === undefined || request.method === 'GET' || request.method === 'HEAD') {
+    const key = keyOf(request)
+    if (key === null || request.method === 'GET' || request.method === 'HEAD') {
       next()
       return
-    }
-    if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new HubError('request.invalid', 'Idempotency-Key has 1 to 255 visible ASCII characters')
     }
     const { tokenId } = principalOf(response)
     // The next one with this key waits until this one is answered, and then finds the answer.
@@ -32,6 +30,53 @@ export function idempotent(hub: Needs): RequestHandler {
   }
 }
 
+/** The key that a request carries. @throws {HubError} `request.invalid`. */
+export function keyOf(request: Request): string | null {
+  const key = request.get('Idempotency-Key')
+  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key ?? null
+  throw new HubError('request.invalid', 'Idempotency-Key has 1 to 255 visible ASCII characters')
+}
+
+interface UploadKey {
+  readonly tokenId: string
+  readonly key: string
+  readonly app: string
+}
+
+/**
+ * The build that an upload with this key made; null for the first one.
+ * @throws {HubError} `request.idempotency_mismatch` when the key was used for something else.
+ */
+export async function findUploadOfKey(hub: Needs, { tokenId, key, app }: UploadKey): Promise<number | null> {
+  const known = await hub.records.idempotency.find(tokenId, key)
+  if (!known) return null
+  if (known.fingerprint !== `upload ${app}`) throw mismatch()
+  return (JSON.parse(known.body) as { build: number }).build
+}
+
+/** What to record with the build of an upload that carried a key. */
+export function uploadKeyRow(
+  hub: Pick<Hub, 'clock'>,
+  { tokenId, key, app, build }: UploadKey & { readonly build: number },
+): IdempotencyRow {
+  const createdAt = timestamp(hub.clock.now())
+  return {
+    tokenId,
+    key,
+    fingerprint: `upload ${app}`,
+    status: 201,
+    body: JSON.stringify({ build }),
+    createdAt,
+  }
+}
+
+function mismatch(): HubError {
+  return new HubError(
+    'request.idempotency_mismatch',
+    'this Idempotency-Key was sent with another request; use a new one',
+  )
+}
+
 async function replay(
   hub: Needs,
   request: Request,
@@ -41,12 +86,7 @@ async function replay(
 ): Promise<boolean> {
   const known = await hub.records.idempotency.find(tokenId, key)
   if (!known) return false
-  if (known.fingerprint !== fingerprintOf(request)) {
-    throw new HubError(
-      'request.idempotency_mismatch',
-      'this Idempotency-Key was sent with another request; use a new one',
-    )
-  }
+  if (known.fingerprint !== fingerprintOf(request)) throw mismatch()
   response.set('Idempotency-Replayed', 'true').status(known.status).json(JSON.parse(known.body))
   return true
 }
@@ -64,7 +104,7 @@ function rememberAnswer(
   return new Promise((resolve) => {
     response.once('close', resolve)
     response.json = (body: unknown) => {
-      const row = { tokenId, key, fingerprint, status: response.statusCode, body: JSON.stringify(body) }
+      const row = { tokenId, key, fingerprint, status: response.statusCode, body: withoutSecret(body) }
       hub.records.idempotency
         .add({ ...row, createdAt: timestamp(hub.clock.now()) })
         .then(
@@ -75,6 +115,11 @@ function rememberAnswer(
       return response
     }
   })
+}
+
+/** The JSON to keep. A new token's secret is shown once and stored nowhere, so a repeated answer has null for it. */
+function withoutSecret(body: unknown): string {
+  return JSON.stringify(body, (name, value: unknown) => (name === 'token' ? null : value))
 }
 
 function fingerprintOf(request: Request): string {

@@ -1,10 +1,12 @@
 /** `/promotions`: asking for a build to be published in an environment. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { may } from '../access/rights.ts'
+import { may, sightOf } from '../access/rights.ts'
+import type { Principal } from '../access/rights.ts'
 import { promote } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import type { PromotionRow } from '../records/promotions.ts'
 import { authorize, principalOf } from './auth.ts'
 import { promotionJson, publishedJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
@@ -45,7 +47,7 @@ export function promotionRoutes(hub: Hub): Router {
     if (isNew && !dryRun) response.status(201).location(`${request.baseUrl}/promotions/${promotion.id}`)
     response.json({
       ...promotionJson(promotion),
-      ...(dryRun ? { dryRun } : {}),
+      ...(dryRun ? { id: null, dryRun } : {}),
       published: publishedJson(published),
     })
   })
@@ -53,9 +55,9 @@ export function promotionRoutes(hub: Hub): Router {
     const principal = principalOf(response)
     const environments = hub.config.environments
       .map(({ name }) => name)
-      .filter((environment) => may(principal, { to: 'read', environment }))
+      .filter((environment) => principal.role === 'uploader' || may(principal, { to: 'read', environment }))
     const page = await hub.records.promotions.list(
-      { app: query(request, 'app'), environments },
+      { app: query(request, 'app'), apps: sightOf(principal).apps, environments },
       pageRequest(request),
     )
     sendPage(request, response, page, promotionJson)
@@ -64,10 +66,16 @@ export function promotionRoutes(hub: Hub): Router {
     const principal = principalOf(response)
     const id = parameter(request, 'promotion')
     const promotion = await hub.records.promotions.find(id)
-    if (!promotion || !may(principal, { to: 'read', environment: promotion.environment })) {
+    if (!promotion || !maySee(principal, promotion)) {
       throw new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
     }
     response.json(promotionJson(promotion))
   })
   return routes
+}
+
+/** Those of an environment that one may read, and of apps that one uploads. */
+function maySee(principal: Principal, { app, environment }: PromotionRow): boolean {
+  if (principal.role === 'uploader') return may(principal, { to: 'upload', app })
+  return may(principal, { to: 'read', environment })
 }

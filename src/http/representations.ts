@@ -83,7 +83,10 @@ export function promotionJson(promotion: PromotionRow) {
   return { ...promotion, releaseId: promotion.releaseId === '' ? null : promotion.releaseId }
 }
 
-export function environmentJson(hub: Pick<Hub, 'config' | 'overlays'>, environment: EnvironmentConfig) {
+export function environmentJson(
+  hub: Pick<Hub, 'config' | 'overlays' | 'signingKey'>,
+  environment: EnvironmentConfig,
+) {
   const { name, promote } = environment
   const state = hub.overlays.get(name)?.state ?? null
   return {
@@ -99,7 +102,7 @@ export function environmentJson(hub: Pick<Hub, 'config' | 'overlays'>, environme
       commit: state?.commit ?? null,
     },
     distfilesUrl: `${hub.config.publicUrl}/distfiles/${name}`,
-    signingKeyUrl: `${hub.config.publicUrl}/keys/hub.asc`,
+    signingKey: { url: `${hub.config.publicUrl}/keys/hub.asc`, fingerprint: hub.signingKey.fingerprint },
   }
 }
 
@@ -138,6 +141,7 @@ export function tokenJson(token: TokenRow) {
     role: token.role,
     apps: token.apps === null ? null : (JSON.parse(token.apps) as unknown),
     environments: token.environments === null ? null : (JSON.parse(token.environments) as unknown),
+    commands: token.maySendCommands === 1,
     createdBy: token.createdBy,
     createdAt: token.createdAt,
     expiresAt: token.expiresAt,

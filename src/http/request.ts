@@ -55,6 +55,13 @@ export function pageRequest(request: Request, ordinary = 50, most = 500): PageRe
   return { limit: count, cursor }
 }
 
+/** The same where the cursor is a number. */
+export function numberedPageRequest(request: Request, ordinary?: number, most?: number): PageRequest {
+  const page = pageRequest(request, ordinary, most)
+  if (page.cursor === null || /^[0-9]{1,15}$/.test(page.cursor)) return page
+  throw new HubError('request.invalid', '?cursor= is the nextCursor of the page before')
+}
+
 /** Answers with a page; `Link: rel="next"` leads on. */
 export function sendPage<T>(
   request: Request,

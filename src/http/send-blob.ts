@@ -2,7 +2,7 @@
  * Sends archived bytes: whole, a range, or only their header. They never change under their address, so they may be
  * kept for ever and every validator is strong. Source: RFC 9110 "Range Requests", "Conditional Requests"; RFC 9530.
  */
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import { HubError } from '../errors.ts'
@@ -31,7 +31,9 @@ export async function sendBlob(
     response.status(304).end()
     return
   }
-  const range = wantedRange(request, response, blob)
+  const range = wantedRange(request, response, blob.sizeBytes)
+  // Opened before anything is said: a blob that is lost is then a fault that can be answered.
+  await using file = await open(path)
   const { start, end } = range ?? { start: 0, end: blob.sizeBytes - 1 }
   response.set('Content-Length', String(end - start + 1))
   if (range)
@@ -42,7 +44,7 @@ export async function sendBlob(
     response.end()
     return
   }
-  const source = createReadStream(path, { start, end, highWaterMark: CHUNK_BYTES })
+  const source = file.createReadStream({ start, end, highWaterMark: CHUNK_BYTES, autoClose: false })
   try {
     await pipeline(source, response)
   } catch (error) {
@@ -68,15 +70,17 @@ function base64(hex: string): string {
 }
 
 /** Undefined: the whole. Several ranges at once are answered whole too, which RFC 9110 allows. */
-function wantedRange(request: Request, response: Response, blob: SentBlob): ByteRange | undefined {
-  if (!rangeHolds(request, response)) return undefined
-  const ranges = request.range(blob.sizeBytes)
-  if (ranges === undefined || ranges === -2) return undefined
-  if (ranges === -1) {
-    response.set('Content-Range', `bytes */${String(blob.sizeBytes)}`)
-    throw new HubError('request.range_not_satisfiable', `the file has ${String(blob.sizeBytes)} bytes`)
-  }
-  return ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined
+function wantedRange(request: Request, response: Response, sizeBytes: number): ByteRange | undefined {
+  const match = /^bytes=\s*(?:(\d+)-(\d*)|-(\d+))\s*$/i.exec(request.get('Range') ?? '')
+  // Of other methods a range means nothing.
+  if (!match || request.method !== 'GET' || !rangeHolds(request, response)) return undefined
+  const [, first = '', last = '', suffix] = match
+  if (last !== '' && Number(last) < Number(first)) return undefined
+  const start = suffix === undefined ? Number(first) : Math.max(0, sizeBytes - Number(suffix))
+  const end = last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1)
+  if (start <= end) return { start, end }
+  response.set('Content-Range', `bytes */${String(sizeBytes)}`)
+  throw new HubError('request.range_not_satisfiable', `the file has ${String(sizeBytes)} bytes`)
 }
 
 /** `If-Range`: a range only of the very bytes that the client has the beginning of. */

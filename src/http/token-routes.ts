@@ -24,6 +24,8 @@ const bodySchema = z.strictObject({
   role: z.enum(ROLES),
   apps: z.array(z.string()).min(1).nullable().default(null),
   environments: z.array(z.string()).min(1).nullable().default(null),
+  /** false: uploads with it may bring neither commands nor an ebuild of their own. */
+  commands: z.boolean().default(true),
   /** `90d`, `12h`, `30m`; null: no end. */
   expiresIn: z
     .string()
@@ -39,6 +41,7 @@ export function tokenRoutes(hub: Hub): Router {
     const body = parseWith(bodySchema, request.body, 'the body')
     checkScope(hub, body)
     const token: NewToken = {
+      maySendCommands: body.commands,
       ...body,
       by,
       expiresInSec: body.expiresIn === null ? null : secondsOf(body.expiresIn),

@@ -3,6 +3,7 @@
  * folder; small text parts (a recipe as `-F recipe=@portage-hub.yaml`) stay in memory.
  */
 import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
 import type { Request, RequestHandler } from 'express'
 import multer from 'multer'
 import type { StorageEngine } from 'multer'
@@ -18,11 +19,14 @@ import { parseBuildNumber, parseWith } from './request.ts'
 
 type Needs = Pick<Hub, 'blobs' | 'config' | 'log'>
 
+/** Parts of a form, none but the tarball larger than a recipe may be. */
+const MAX_PARTS = 24
+
 const line = (most: number) =>
   z
     .string()
     .max(most)
-    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters')
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters')
     .transform((text) => (text.trim() === '' ? null : text.trim()))
     .nullable()
     .default(null)
@@ -44,7 +48,7 @@ const fieldsSchema = z.strictObject({
     .max(2000)
     .optional(),
   promote: z.string().max(64).optional(),
-  dryRun: z.string().optional(),
+  dryRun: z.enum(['true', 'false']).optional(),
 })
 
 /** The fields of an upload besides its bytes. */
@@ -58,6 +62,7 @@ export interface UploadFields {
   readonly ciUrl: string | null
   /** `true` (by policy, the default), `false` (archive only) or the name of an environment. */
   readonly promote: string
+  readonly dryRun: boolean
   readonly declaredDigests: readonly DeclaredDigest[]
 }
 
@@ -82,6 +87,7 @@ export function parseUploadFields(
     branch: fields.branch,
     ciUrl: fields.ciUrl ?? null,
     promote: fields.promote ?? 'true',
+    dryRun: fields.dryRun === 'true',
     declaredDigests: [...digests, ...declared],
   }
 }
@@ -100,9 +106,14 @@ export async function receiveRawBody(hub: Needs, request: Request): Promise<Rece
   if (encoding !== 'identity') {
     throw new HubError('archive.unsupported_format', 'send the tarball as it is, without Content-Encoding')
   }
-  const declared = Number(request.get('Content-Length') ?? 0)
-  if (declared > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
+  refuseByLength(hub, request, 0)
   return await receiveBytes(hub, request)
+}
+
+/** What is too large by its own word is refused before a byte of it is read. */
+function refuseByLength(hub: Needs, request: Request, besidesBytes: number): void {
+  const declared = Number(request.get('Content-Length') ?? 0)
+  if (declared > hub.config.maxUploadBytes + besidesBytes) throw tooLarge(hub.config.maxUploadBytes)
 }
 
 interface StoredTarball {
@@ -121,7 +132,7 @@ export function receiveForm(hub: Needs): RequestHandler {
       fieldSize: MAX_RECIPE_BYTES,
       fields: 20,
       files: 3,
-      parts: 24,
+      parts: MAX_PARTS,
       fieldNameSize: 100,
     },
     defParamCharset: 'utf8',
@@ -131,17 +142,19 @@ export function receiveForm(hub: Needs): RequestHandler {
     { name: 'ebuild.template', maxCount: 1 },
   ])
   return async (request, response, next) => {
+    refuseByLength(hub, request, MAX_PARTS * MAX_RECIPE_BYTES)
     const digest = bodyDigest(request)
     response.once('close', () => void discardTarball(hub, request))
-    await form(request, response, (error?: unknown) => {
-      if (error !== undefined) {
-        next(error)
-        return
-      }
+    // What throws inside the callback of a stream would end the process: everything else comes after it.
+    await promisify(form)(request, response)
+    try {
       for (const name of ['recipe', 'ebuild.template']) takeTextPart(request, name)
       digest.check()
-      next()
-    })
+    } catch (error) {
+      await discardTarball(hub, request)
+      throw error
+    }
+    next()
   }
 }
 

@@ -30,8 +30,8 @@ export interface PublishRequest {
   readonly message: string
   /** What the overlay is to hold, given its tree. Called when it is this change's turn. */
   readonly plan: (tree: Tree) => Promise<OverlayPlan>
-  /** Whether the files are hand-kept. */
-  readonly byHand?: boolean
+  /** The path that is kept by hand; whatever else changes with it is the hub's own. */
+  readonly byHand?: string
   /** Further rows that become true with the revision; `revision` is its number. */
   readonly record?: (records: Records, revision: number) => Promise<void>
   /** Work on files that must be done before the revision is visible; may run twice. */
@@ -90,6 +90,8 @@ export class Overlay {
       await this.#catchUp()
       const tree = this.#state?.tree ?? EMPTY_TREE
       const { changes, blobs } = effectiveChanges(tree, await request.plan(tree))
+      // Refuses what cannot be, a file below a file for example, in a dry run too.
+      const changedTree = applyChanges(tree, changes)
       const number = (this.#state?.revision ?? 0) + (changes.size > 0 ? 1 : 0)
       const listed = [...changes].map(([path, oid]) => ({ path, oid }))
       if (request.dryRun === true) return { revision: number, commit: null, changes: listed }
@@ -98,8 +100,8 @@ export class Overlay {
         await request.beforeSwitch?.()
         return { revision: number, commit: this.#state?.commit ?? null, changes: [] }
       }
-      const revision = await this.#makeRevision(request, number, applyChanges(tree, changes))
-      const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === true }))
+      const revision = await this.#makeRevision(request, number, changedTree)
+      const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === change.path }))
       await this.#record(request, revision, recorded, blobs)
       await request.beforeSwitch?.()
       await this.#catchUp()

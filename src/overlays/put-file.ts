@@ -41,7 +41,7 @@ export async function putOverlayFile(hub: Needs, file: HandKeptFile): Promise<Pu
   return await overlay.publish({
     author: file.by,
     message: `${file.content === null ? 'Remove' : 'Put'} ${file.path}`,
-    byHand: true,
+    byHand: file.path,
     dryRun: file.dryRun,
     plan: (tree) => Promise.resolve(planFile(hub, tree, file)),
   })

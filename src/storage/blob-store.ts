@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Paths } from './paths.ts'
 import { makeDirectoryDurably, syncDirectory } from './durable-write.ts'
 
@@ -68,12 +68,7 @@ export class BlobStore {
     await chmod(uploadPath, 0o444)
     await rename(uploadPath, marker)
     await syncDirectory(this.#paths.uploads)
-    const isNew = (await this.sizeBytes(sha512)) === null
-    if (isNew) {
-      await makeDirectoryDurably(this.#paths.blobDirectory(sha512))
-      await linkOrCopy(marker, target)
-      await syncDirectory(dirname(target))
-    }
+    let isNew = false
     const settle = async (): Promise<void> => {
       await rm(marker, { force: true })
     }
@@ -81,7 +76,20 @@ export class BlobStore {
       if (isNew) await rm(target, { force: true })
       await settle()
     }
+    try {
+      isNew = (await this.sizeBytes(sha512)) === null
+      if (isNew) await this.#addBlob(marker, sha512)
+    } catch (error) {
+      await undo()
+      throw error
+    }
     return { settle, undo }
+  }
+
+  async #addBlob(from: string, sha512: string): Promise<void> {
+    await makeDirectoryDurably(this.#paths.blobDirectory(sha512))
+    await linkOrCopy(from, this.#paths.blob(sha512))
+    await syncDirectory(this.#paths.blobDirectory(sha512))
   }
 
   /** Where the blob's bytes lie, for reading. */

@@ -17,8 +17,10 @@ export class TreeStore {
     this.#paths = paths
   }
 
-  /** The commit that the folder shows; null when it is unknown. */
+  /** The commit that the folder shows; null when it is unknown, or when somebody emptied the folder. */
   async shown(environment: string): Promise<string | null> {
+    const names = await readdir(this.#paths.overlayTree(environment)).catch(() => [])
+    if (names.every((name) => name.startsWith('.'))) return null
     return await readFile(this.#paths.treeMarker(environment), 'utf8').catch(() => null)
   }
 

@@ -1,0 +1,140 @@
+/** `POST /apps/{app}/builds` and `PUT …/{build}/tarball`: what CI sends, from its bytes to its answer. */
+import { Router } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
+import { receiveBuild } from '../builds/receive-build.ts'
+import type { ReceivedBuild } from '../builds/receive-build.ts'
+import type { ReceivedFile } from '../builds/receive-bytes.ts'
+import { carryOutUpload, promotionsOfUpload } from '../environments/promote-upload.ts'
+import type { UploadPromotion } from '../environments/promote-upload.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { overlayOf } from '../overlays/overlay-of.ts'
+import { authorize, principalOf } from './auth.ts'
+import { findUploadOfKey, keyOf, uploadKeyRow } from './idempotency.ts'
+import { buildJson, promotionJson } from './representations.ts'
+import { isDryRun, parameter, query } from './request.ts'
+import { digestsOfHeader, parseUploadFields, receiveForm, receiveRawBody, tarballOf } from './upload.ts'
+import type { UploadFields } from './upload.ts'
+
+interface ReceivedUpload {
+  readonly fields: UploadFields
+  readonly received: ReceivedFile
+}
+
+export function uploadRoutes(hub: Hub): Router {
+  const routes = Router()
+  const mayUpload: RequestHandler = (request, response, next) => {
+    authorize(response, { to: 'upload', app: parameter(request, 'app') })
+    next()
+  }
+  routes.post('/apps/:app/builds', mayUpload, receiveForm(hub), async (request, response) => {
+    // Discarded before the answer: who hears a refusal finds nothing left of the upload.
+    await using received = tarballOf(request)
+    const fields = parseUploadFields(request.body as Record<string, unknown>, [])
+    await answerOnce(hub, request, response, { fields, received })
+  })
+  routes.put('/apps/:app/builds/:build/tarball', mayUpload, async (request, response) => {
+    const build = parameter(request, 'build')
+    if (query(request, 'build') !== null)
+      throw new HubError('request.invalid', 'the path says which build it is; leave ?build= out')
+    const fields = parseUploadFields({ ...request.query, build }, digestsOfHeader(request))
+    await using received = await receiveRawBody(hub, request)
+    await answerUpload(hub, request, response, { fields, received })
+  })
+  return routes
+}
+
+/** An upload without a number gets the app's next one; with an `Idempotency-Key` its repetition gets the same again. */
+async function answerOnce(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  upload: ReceivedUpload,
+): Promise<void> {
+  const key = keyOf(request)
+  if (key === null || upload.fields.build !== null) {
+    await answerUpload(hub, request, response, upload)
+    return
+  }
+  const { tokenId } = principalOf(response)
+  await hub.turns.run(`idempotency:${tokenId}:${key}`, async () => {
+    const build = await findUploadOfKey(hub, { tokenId, key, app: parameter(request, 'app') })
+    await answerUpload(hub, request, response, { ...upload, fields: { ...upload.fields, build } })
+  })
+}
+
+async function answerUpload(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { fields, received }: ReceivedUpload,
+): Promise<void> {
+  // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
+  request.setTimeout(0)
+  const dryRun = fields.dryRun || isDryRun(request)
+  const { name: by, tokenId, maySendCommands } = principalOf(response)
+  const wanted = wantedPromotion(hub, response, fields, by)
+  const key = fields.build === null ? keyOf(request) : null
+  const archived = await receiveBuild(hub, {
+    ...fields,
+    app: parameter(request, 'app'),
+    received,
+    by,
+    maySendCommands,
+    dryRun,
+    record: async (records, build) => {
+      for (const promotion of promotionsOfUpload(hub, build, wanted)) await records.promotions.add(promotion)
+      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
+    },
+  })
+  if (dryRun) {
+    const { build, isNew, ebuildText } = archived
+    response.json({ ...buildJson(build, []), dryRun: true, wouldArchive: isNew, ebuild: ebuildText })
+    return
+  }
+  await sendArchived(hub, request, response, archived)
+}
+
+async function sendArchived(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { build, isNew }: ReceivedBuild,
+): Promise<void> {
+  const promotions = await carryOutUpload(hub, build)
+  const releases = await hub.records.releases.ofBuild(build.app, build.build)
+  const app = await hub.records.apps.find(build.app)
+  response.status(isNew ? 201 : 200)
+  response.location(`${request.baseUrl}/apps/${build.app}/builds/${String(build.build)}`)
+  response.json({
+    ...buildJson(build, releases),
+    promotions: promotions.map(promotionJson),
+    warnings:
+      isNew && app !== undefined && app.lastBuild > build.build
+        ? [lateBuild(build.build, app.lastBuild)]
+        : [],
+  })
+}
+
+function wantedPromotion(
+  hub: Hub,
+  response: Response,
+  { promote }: UploadFields,
+  by: string,
+): UploadPromotion {
+  if (promote === 'true' || promote === 'false')
+    return { byPolicy: promote === 'true', environment: null, by }
+  overlayOf(hub, promote)
+  authorize(response, { to: 'promote', environment: promote })
+  return { byPolicy: true, environment: promote, by }
+}
+
+/** CI jobs may finish out of order; a numbering that began anew looks the same, and nodes would not follow it. */
+function lateBuild(build: number, lastBuild: number) {
+  return {
+    code: 'build.older_than_newest',
+    detail:
+      `build ${String(lastBuild)} was archived before build ${String(build)}: of equal versions Portage takes the ` +
+      'higher build number, so nodes that have the later one stay on it',
+  }
+}
