@@ -41,7 +41,7 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   http: { calls: ['http', 'web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'jobs', ...KEEPING] },
   web: { calls: ['web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'jobs', ...KEEPING] },
   // Commands speak HTTP; those that work on the data folder itself go through the hub, without a server.
-  cli: { calls: ['cli', 'hub', 'jobs', ...ROOMS, ...PURE, ...COMMON], names: ['http', ...KEEPING] },
+  cli: { calls: ['cli', 'main', 'hub', 'jobs', ...ROOMS, ...PURE, ...COMMON], names: ['http', ...KEEPING] },
   jobs: { calls: ['jobs', ...ROOMS, ...KEEPING, ...PURE, ...COMMON], names: ['hub'] },
   ...Object.fromEntries(
     ROOMS.map((room, index) => [
@@ -132,7 +132,11 @@ function packageOf(specifier: string): string {
 function areaOf(path: string): string {
   const [, first = '', ...rest] = path.split('/')
   if (rest.length > 0) return first
-  return { 'main.ts': 'main', 'cli.ts': 'cliDoor', 'hub.ts': 'hub', 'serve.ts': 'hub', 'errors.ts': 'errors' }[first] ?? 'common'
+  return (
+    { 'main.ts': 'main', 'cli.ts': 'cliDoor', 'hub.ts': 'hub', 'serve.ts': 'hub', 'errors.ts': 'errors' }[
+      first
+    ] ?? 'common'
+  )
 }
 
 function checkImports(from: string, imports: readonly Import[]): string[] {

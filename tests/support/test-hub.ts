@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import supertest from 'supertest'
 import { loadConfig } from '../../src/config.ts'
-import type { Hub } from '../../src/hub.ts'
+import type { Hub, HubOverrides } from '../../src/hub.ts'
 import { startHub } from '../../src/serve.ts'
 import type { RunningHub } from '../../src/serve.ts'
 
@@ -33,13 +33,20 @@ export interface TestHub extends AsyncDisposable {
   restart(env?: Readonly<Record<string, string>>): Promise<TestHub>
 }
 
-/** `env` are further settings by their variables. */
-export async function createTestHub(env: Readonly<Record<string, string>> = {}): Promise<TestHub> {
+/** `env` are further settings by their variables; `parts` replace the hub's own, for example its log. */
+export async function createTestHub(
+  env: Readonly<Record<string, string>> = {},
+  parts: Pick<HubOverrides, 'log'> = {},
+): Promise<TestHub> {
   const directory = await mkdtemp(join(tmpdir(), 'portage-hub-test-'))
-  return await openTestHub(directory, env)
+  return await openTestHub(directory, env, parts)
 }
 
-async function openTestHub(directory: string, env: Readonly<Record<string, string>>): Promise<TestHub> {
+async function openTestHub(
+  directory: string,
+  env: Readonly<Record<string, string>>,
+  parts: Pick<HubOverrides, 'log'>,
+): Promise<TestHub> {
   let time = new Date('2026-01-02T03:04:05Z')
   const clock = {
     now: () => time,
@@ -54,8 +61,8 @@ async function openTestHub(directory: string, env: Readonly<Record<string, strin
     HUB_LOG_LEVEL: 'silent',
     ...env,
   }
-  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, { clock })
-  return testHub(running, { directory, clock, env })
+  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, { ...parts, clock })
+  return testHub(running, { directory, clock, env, parts })
 }
 
 function testHub(
@@ -64,10 +71,11 @@ function testHub(
     readonly directory: string
     readonly clock: TestHub['clock']
     readonly env: Readonly<Record<string, string>>
+    readonly parts: Pick<HubOverrides, 'log'>
   },
 ): TestHub {
   const { hub } = running
-  const url = hub.config.publicUrl
+  const url = `http://${hub.config.host}:${String(hub.config.port)}`
   const as: TestHub['as'] = (token = ADMIN_TOKEN) => {
     const agent = supertest.agent(url)
     return token === null ? agent : agent.set('Authorization', `Bearer ${token}`)
@@ -112,7 +120,7 @@ function testHub(
     },
     async restart(env = at.env) {
       await stop()
-      return await openTestHub(at.directory, env)
+      return await openTestHub(at.directory, env, at.parts)
     },
     async [Symbol.asyncDispose]() {
       await stop()

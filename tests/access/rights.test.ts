@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { may, sightOf } from '../../src/access/rights.ts'
+import type { Principal, Right, Role } from '../../src/access/rights.ts'
+
+const UNSCOPED: readonly Right[] = [
+  { to: 'administer' },
+  { to: 'upload', app: 'shop' },
+  { to: 'promote', environment: 'staging' },
+  { to: 'read', environment: 'staging' },
+]
+
+function principal(role: Role, scope: Partial<Principal> = {}): Principal {
+  return {
+    tokenId: 'tok_1',
+    name: 'somebody',
+    role,
+    apps: null,
+    environments: null,
+    maySendCommands: true,
+    ...scope,
+  }
+}
+
+test.each<[Role, readonly boolean[]]>([
+  ['administrator', [true, true, true, true]],
+  ['uploader', [false, true, false, false]],
+  ['promoter', [false, false, true, true]],
+  ['node', [false, false, false, true]],
+  ['reader', [false, false, false, true]],
+])('%s may administer, upload, promote, read: %j', (role, allowed) => {
+  expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
+})
+
+describe('a scope', () => {
+  test('of apps limits an uploader to them', () => {
+    const uploader = principal('uploader', { apps: ['shop'] })
+    expect(may(uploader, { to: 'upload', app: 'shop' })).toBe(true)
+    expect(may(uploader, { to: 'upload', app: 'desk' })).toBe(false)
+  })
+
+  test.each<[Role, 'promote' | 'read']>([
+    ['promoter', 'promote'],
+    ['node', 'read'],
+    ['reader', 'read'],
+  ])('of environments limits what a %s may %s', (role, to) => {
+    const scoped = principal(role, { environments: ['staging'] })
+    expect(may(scoped, { to, environment: 'staging' })).toBe(true)
+    expect(may(scoped, { to, environment: 'production' })).toBe(false)
+  })
+
+  test('of nothing allows nothing', () => {
+    expect(may(principal('node', { environments: [] }), { to: 'read', environment: 'staging' })).toBe(false)
+    expect(may(principal('uploader', { apps: [] }), { to: 'upload', app: 'shop' })).toBe(false)
+  })
+
+  test('of environments does not keep a promoter from reading: who promotes compares', () => {
+    const promoter = principal('promoter', { environments: ['staging'] })
+    expect(may(promoter, { to: 'read', environment: 'production' })).toBe(true)
+  })
+})
+
+test('each role sees builds by apps, by environments or without limit', () => {
+  const scope = { apps: ['shop'], environments: ['staging'] }
+  expect(sightOf(principal('administrator', scope))).toEqual({ apps: null, environments: null })
+  expect(sightOf(principal('promoter', scope))).toEqual({ apps: null, environments: null })
+  expect(sightOf(principal('uploader', scope))).toEqual({ apps: ['shop'], environments: null })
+  for (const role of ['node', 'reader'] as const)
+    expect(sightOf(principal(role, scope))).toEqual({ apps: null, environments: ['staging'] })
+})

@@ -1,0 +1,219 @@
+/** Every address of the hub with every kind of token: the whole of who may do what, through the door. */
+import { globSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROLES } from '../../src/access/rights.ts'
+import { formBody, FORM_TYPE, send } from '../support/raw-http.ts'
+import type { RawReply } from '../support/raw-http.ts'
+import { tarball } from '../support/tarballs.ts'
+import { createTestHub } from '../support/test-hub.ts'
+import type { TestHub } from '../support/test-hub.ts'
+
+const BYTES = tarball({ 'shop/run': 'hi' })
+const NAME = 'hub-shop-0_p1.tar.gz'
+
+interface Route {
+  readonly call: string
+  readonly body?: Buffer | object
+  readonly type?: string
+  /** Besides administrators. Whoever is not named must get 403; nobody at all, 401. */
+  readonly allowed: readonly string[]
+}
+
+const EVERYBODY = ['uploader', 'promoter', 'node', 'reader']
+const READERS = ['promoter', 'node', 'reader']
+
+/** Changes are dry runs, so that the order of the calls does not matter. */
+const ROUTES: readonly Route[] = [
+  { call: 'GET /api/v1/whoami', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop', allowed: EVERYBODY },
+  { call: 'PATCH /api/v1/apps/shop?dryRun=true', body: {}, allowed: [] },
+  { call: 'GET /api/v1/builds', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/tarball', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/files', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/files/shop/run', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/ebuild', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/eligibility/staging', allowed: EVERYBODY },
+  {
+    call: 'POST /api/v1/apps/shop/builds?dryRun=true',
+    body: formBody({ tarball: BYTES }),
+    type: FORM_TYPE,
+    allowed: ['uploader'],
+  },
+  { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['uploader'] },
+  { call: 'GET /api/v1/environments', allowed: EVERYBODY },
+  { call: 'GET /api/v1/environments/staging', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/revisions', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/revisions/2', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/revisions/2/diff', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/files', allowed: READERS },
+  { call: 'PUT /api/v1/environments/staging/files/profiles/x?dryRun=true', body: BYTES, allowed: [] },
+  { call: 'DELETE /api/v1/environments/staging/files/profiles/mine?dryRun=true', allowed: [] },
+  {
+    call: 'POST /api/v1/environments/staging/releases/$release/withdraw?dryRun=true',
+    body: { reason: 'x' },
+    allowed: ['promoter'],
+  },
+  { call: 'GET /api/v1/digests/$sha256', allowed: EVERYBODY },
+  { call: 'GET /api/v1/promotions', allowed: EVERYBODY },
+  { call: 'GET /api/v1/promotions/$promotion', allowed: EVERYBODY },
+  {
+    call: 'POST /api/v1/promotions?dryRun=true',
+    body: { app: 'shop', build: 1, environment: 'staging' },
+    allowed: ['promoter'],
+  },
+  { call: 'GET /api/v1/tokens', allowed: [] },
+  { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
+  { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },
+  { call: 'GET /git/staging.git/info/refs?service=git-upload-pack', allowed: READERS },
+  {
+    call: 'POST /git/staging.git/git-upload-pack',
+    body: Buffer.from('0014command=ls-refs\n00010000'),
+    allowed: READERS,
+  },
+  { call: 'GET /overlays/staging.zip', allowed: READERS },
+  { call: 'GET /overlays/staging@2.zip', allowed: READERS },
+  { call: 'GET /overlays/staging/tree', allowed: READERS },
+  { call: 'GET /overlays/staging/tree/profiles/repo_name', allowed: READERS },
+  { call: `GET /distfiles/staging/${NAME}`, allowed: READERS },
+  { call: 'GET /distfiles/staging/layout.conf', allowed: READERS },
+]
+const OPEN = ['GET /', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc']
+
+let hub: TestHub
+const ids: Record<string, string> = {}
+const tokens = new Map<string, string>()
+
+beforeAll(async () => {
+  hub = await createTestHub()
+  const { body } = await hub.upload('shop', BYTES, { build: '1' })
+  ids['$release'] = body.releases[0].id
+  ids['$promotion'] = body.promotions[0].id
+  ids['$sha256'] = body.tarball.sha256
+  await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
+  for (const role of ROLES) tokens.set(role, await hub.token(role))
+})
+afterAll(async () => {
+  await hub[Symbol.asyncDispose]()
+})
+
+async function call(
+  route: Pick<Route, 'call' | 'body' | 'type'>,
+  headers: Record<string, string>,
+): Promise<RawReply> {
+  const [method = '', path = ''] = route.call.replace(/\$\w+/, (name) => ids[name] ?? '').split(' ')
+  const body = Buffer.isBuffer(route.body)
+    ? route.body
+    : route.body && Buffer.from(JSON.stringify(route.body))
+  return await send(hub.url, {
+    method,
+    path,
+    token: null,
+    headers: { 'Content-Type': route.type ?? 'application/json', 'Git-Protocol': 'version=2', ...headers },
+    ...(body ? { body } : {}),
+  })
+}
+
+const bearer = (secret = ''): Record<string, string> => ({ Authorization: `Bearer ${secret}` })
+const basic = (secret: string, user = 'node'): Record<string, string> => ({
+  Authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,
+})
+
+describe.each(ROUTES)('$call', (route) => {
+  test.each(ROLES)('for a token of the role %s', async (role) => {
+    const isAllowed = role === 'administrator' || route.allowed.includes(role)
+    const reply = await call(route, bearer(tokens.get(role)))
+    if (isAllowed) expect(reply.status, reply.text).toBeLessThan(300)
+    else expect(reply.json).toMatchObject({ status: 403, code: 'auth.forbidden' })
+  })
+
+  test('asks for a token when there is none, and takes no wrong one', async () => {
+    const none = await call(route, {})
+    expect(none.json).toMatchObject({ status: 401, code: 'auth.required' })
+    expect(none.headers['www-authenticate']).toMatch(/^Basic realm=/)
+    const wrong = await call(route, bearer('phub_wrong'))
+    expect(wrong.json).toMatchObject({ status: 401, code: 'auth.invalid' })
+  })
+})
+
+test('the table has every route there is', () => {
+  const calls = [...ROUTES.map(({ call }) => call), ...OPEN].map((call) => call.replace(/\?.*/, ''))
+  const missing = declaredRoutes().filter(({ method, pattern }) =>
+    calls.every((call) => !new RegExp(`^${method} (/api/v1)?${pattern}$`).test(call)),
+  )
+  expect(missing).toEqual([])
+})
+
+test.each(OPEN)('%s needs no token', async (open) => {
+  expect((await call({ call: open }, {})).status).toBe(200)
+})
+
+describe('a token', () => {
+  const WHOAMI = { call: 'GET /api/v1/whoami' }
+
+  test('is taken as the password of HTTP Basic, whatever the user', async () => {
+    const secret = tokens.get('reader') ?? ''
+    for (const user of ['node', '', 'a b', 'é']) {
+      expect((await call(WHOAMI, basic(secret, user))).json).toMatchObject({ role: 'reader' })
+    }
+    expect((await call(WHOAMI, basic(secret.slice(1)))).status).toBe(401)
+  })
+
+  test.each([
+    'Bearer',
+    'Bearer ',
+    'Basic',
+    'Basic !!!',
+    'Digest x',
+    '',
+    'bearer',
+    'Token x',
+    `Bearer ${'x'.repeat(5000)}`,
+  ])('sent as %j is none', async (value) => {
+    expect((await call(WHOAMI, { Authorization: value })).status).toBe(401)
+  })
+
+  test('ends at its time', async () => {
+    const secret = await hub.token('reader', { expiresIn: '12h' })
+    expect((await call(WHOAMI, bearer(secret))).status).toBe(200)
+    const now = hub.clock.now()
+    hub.clock.set('2026-01-02T15:04:04Z')
+    expect((await call(WHOAMI, bearer(secret))).status).toBe(200)
+    hub.clock.set('2026-01-02T15:04:05Z')
+    expect((await call(WHOAMI, bearer(secret))).json).toMatchObject({ status: 401, code: 'auth.invalid' })
+    hub.clock.set(now.toISOString())
+  })
+
+  test('that was revoked is none, and stays so', async () => {
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+    const { id, token } = made.body as { id: string; token: string }
+    expect((await call(WHOAMI, bearer(token))).status).toBe(200)
+    const revoke = async () => await hub.as().delete(`/api/v1/tokens/${id}`)
+    const first = await revoke()
+    expect(first.body.revokedAt).toBe('2026-01-02T03:04:05Z')
+    expect((await call(WHOAMI, bearer(token))).json).toMatchObject({ code: 'auth.invalid' })
+    hub.clock.set('2026-01-03T00:00:00Z')
+    expect((await revoke()).body.revokedAt).toBe(first.body.revokedAt)
+    hub.clock.set('2026-01-02T03:04:05Z')
+  })
+
+  test('that a dry run would revoke goes on', async () => {
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+    await hub.as().delete(`/api/v1/tokens/${made.body.id}?dryRun=true`)
+    expect((await call(WHOAMI, bearer(made.body.token))).status).toBe(200)
+  })
+})
+
+/** The routes that the sources declare, with patterns for their parameters. */
+function declaredRoutes(): readonly { readonly method: string; readonly pattern: string }[] {
+  const root = new URL('../../src/http/', import.meta.url)
+  const sources = globSync('*.ts', { cwd: root }).map((file) => readFileSync(new URL(file, root), 'utf8'))
+  const found = sources.join('\n').matchAll(/routes\.(get|post|put|patch|delete)\(\s*\[?'([^']+)'/g)
+  return Array.from(found, ([, method = '', path = '']) => ({
+    method: method.toUpperCase(),
+    pattern: path.replaceAll(/:\w+/g, '[^/]+').replaceAll(/\*\w+/g, '.+').replaceAll('.git', '\\.git'),
+  }))
+}

@@ -1,0 +1,228 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { describe, expect, test } from 'vitest'
+import { openSqlite } from '../../src/records/database.ts'
+import { migrate } from '../../src/records/migrate.ts'
+import { Records } from '../../src/records/records.ts'
+import type { BuildRow } from '../../src/records/builds.ts'
+import type { ReleaseRow } from '../../src/records/releases.ts'
+
+async function openRecords(): Promise<Records> {
+  const db = openSqlite(':memory:')
+  await migrate(db)
+  return new Records(db)
+}
+
+function build(app: string, number: number, change: Partial<BuildRow> = {}): BuildRow {
+  const pv = `0_p${String(number)}`
+  const digest = (length: number) => `${app.length.toString(16)}${String(number)}`.padEnd(length, '0')
+  return {
+    ...{ app, build: number, semver: null, category: 'app-hub', pn: app, pv },
+    ...{ distfileName: `hub-${app}-${pv}.tar.gz`, format: 'tar.gz', topDirectory: null, entryCount: 1 },
+    ...{ unpackedBytes: 1, sizeBytes: 1, blake2b: digest(128), sha512: digest(128), sha256: digest(64) },
+    ...{ recipe: '{}', recipeSource: 'default', ebuildOid: 'e'.repeat(40), cacheOid: null, commitId: null },
+    ...{ branch: null, ciUrl: null, uploadedBy: 'ci', receivedAt: '2026-01-02T03:04:05Z' },
+    ...change,
+  }
+}
+
+function release(id: string, app: string, number: number, change: Partial<ReleaseRow> = {}): ReleaseRow {
+  return {
+    ...{ id, environment: 'staging', app, build: number, state: 'released', releasedBy: 'policy' },
+    ...{ releasedAt: '2026-01-02T03:04:05Z', revision: 1, withdrawnBy: null, withdrawnAt: null },
+    ...{ withdrawnRevision: null, reason: null },
+    ...change,
+  }
+}
+
+async function withApps(...apps: readonly string[]): Promise<Records> {
+  const records = await openRecords()
+  for (const name of apps)
+    await records.apps.ensure({ name, category: 'app-hub', versionPolicy: '{}', createdAt: 'x' })
+  return records
+}
+
+const FIRST_PAGE = { limit: 50, cursor: null }
+
+describe('builds', () => {
+  test('have a number once in an app, and a distfile’s name once in the hub', async () => {
+    await using records = await withApps('shop', 'desk')
+    await records.builds.add(build('shop', 1))
+    await expect(records.builds.add(build('shop', 1))).rejects.toThrow(/UNIQUE/)
+    const sameName = build('desk', 1, { distfileName: 'hub-shop-0_p1.tar.gz' })
+    await expect(records.builds.add(sameName)).rejects.toThrow(/UNIQUE/)
+  })
+
+  test('belong to an app that is there', async () => {
+    await using records = await openRecords()
+    await expect(records.builds.add(build('shop', 1))).rejects.toThrow(/FOREIGN KEY/)
+  })
+
+  test('are all given, app by app, also where there are more than one reading takes', async () => {
+    await using records = await withApps('a', 'b')
+    await records.transaction(async (inside) => {
+      for (let number = 1; number <= 1100; number++) await inside.builds.add(build('a', number))
+      await inside.builds.add(build('b', 1))
+    })
+    const all: BuildRow[] = []
+    for await (const row of records.builds.all()) all.push(row)
+    expect(all).toHaveLength(1101)
+    expect(all.at(-1)).toMatchObject({ app: 'b', build: 1 })
+  })
+
+  test('of nobody’s apps and of no environment are none', async () => {
+    await using records = await withApps('shop')
+    await records.builds.add(build('shop', 1))
+    const none = { items: [], nextCursor: null }
+    expect(await records.builds.list({ apps: [], environments: null }, FIRST_PAGE)).toEqual(none)
+    expect(await records.builds.list({ apps: null, environments: [] }, FIRST_PAGE)).toEqual(none)
+    expect(await records.apps.list({ ...FIRST_PAGE, search: null, names: [] })).toEqual(none)
+    expect(await records.releases.appsOf([])).toEqual([])
+    expect(await records.promotions.list({ app: null, apps: [], environments: [] }, FIRST_PAGE)).toEqual(none)
+  })
+})
+
+test('the last number of an app only rises', async () => {
+  await using records = await withApps('shop')
+  for (const number of [5, 3, 7, 1]) await records.apps.raiseLastBuild('shop', number)
+  expect((await records.apps.find('shop'))?.lastBuild).toBe(7)
+})
+
+test('a transaction that fails keeps none of its rows', async () => {
+  await using records = await withApps('shop')
+  const work = records.transaction(async (inside) => {
+    await inside.builds.add(build('shop', 1))
+    throw new Error('halfway')
+  })
+  await expect(work).rejects.toThrow('halfway')
+  expect(await records.builds.find('shop', 1)).toBeUndefined()
+  await records.transaction(async (inside) => {
+    await inside.builds.add(build('shop', 1))
+  })
+  expect(await records.builds.find('shop', 1)).toBeDefined()
+})
+
+describe('releases', () => {
+  test('of one build live once in an environment, whatever two requests believe', async () => {
+    await using records = await withApps('shop')
+    await records.builds.add(build('shop', 1))
+    await records.releases.add(release('rel_1', 'shop', 1))
+    await expect(records.releases.add(release('rel_2', 'shop', 1))).rejects.toThrow(/UNIQUE/)
+    await records.releases.add(release('rel_3', 'shop', 1, { environment: 'production' }))
+    const withdrawal = { withdrawnBy: 'ada', withdrawnAt: 'x', withdrawnRevision: 2, reason: 'bad' }
+    await records.releases.withdraw('rel_1', withdrawal)
+    await records.releases.add(release('rel_4', 'shop', 1))
+    expect((await records.releases.living('staging', 'shop', 1))?.id).toBe('rel_4')
+  })
+
+  test('that were withdrawn and came back are not withdrawn', async () => {
+    await using records = await withApps('shop')
+    for (const number of [1, 2]) await records.builds.add(build('shop', number))
+    await records.releases.add(release('rel_1', 'shop', 1, { state: 'withdrawn' }))
+    await records.releases.add(release('rel_2', 'shop', 2, { state: 'withdrawn' }))
+    await records.releases.add(release('rel_3', 'shop', 1))
+    expect((await records.releases.withdrawn('staging')).map((row) => row.build)).toEqual([2])
+    const states = (await records.releases.buildsOf('staging', 'shop')).map((row) => [row.build, row.state])
+    expect(Object.fromEntries(states)).toEqual({ 1: 'released', 2: 'withdrawn' })
+  })
+})
+
+describe('the overlay’s history', () => {
+  const revision = (number: number) => ({
+    ...{ environment: 'staging', number, commitOid: `c${String(number)}`, treeOid: 't', parentOid: null },
+    ...{ timeSec: 0, authorName: 'a', authorEmail: 'a', message: 'm', signature: 's' },
+  })
+  const change = (path: string, oid: string | null) => ({ path, oid, byHand: false })
+
+  test('gives the tree of every revision, and what was there before', async () => {
+    await using records = await openRecords()
+    await records.overlays.addRevision(revision(1), [change('a', '1'), change('b', '1')])
+    await records.overlays.addRevision(revision(2), [change('a', '2')])
+    await records.overlays.addRevision(revision(3), [change('a', null), change('c', '3')])
+    const at = async (number: number) => Object.fromEntries(await records.overlays.filesAt('staging', number))
+    expect(await at(1)).toEqual({ a: '1', b: '1' })
+    expect(await at(2)).toEqual({ a: '2', b: '1' })
+    expect(await at(3)).toEqual({ b: '1', c: '3' })
+    expect(await at(0)).toEqual({})
+    const newest = await records.overlays.files('staging')
+    expect(newest.map(({ path, oid }) => [path, oid]).sort()).toEqual([['b', '1'], ['c', '3']]) // prettier-ignore
+    expect(await records.overlays.oidBefore('staging', 'a', 2)).toBe('1')
+    expect(await records.overlays.oidBefore('staging', 'a', 1)).toBeUndefined()
+    expect(await records.overlays.oidBefore('staging', 'c', 3)).toBeUndefined()
+  })
+
+  test('keeps a text once', async () => {
+    await using records = await openRecords()
+    await records.overlays.addBlob('x', Buffer.from([0, 255]))
+    await records.overlays.addBlob('x', Buffer.from([0, 255]))
+    expect(await records.overlays.findBlob('x')).toEqual(Buffer.from([0, 255]))
+    expect(await records.overlays.findBlob('y')).toBeUndefined()
+  })
+
+  test('takes a revision of many files', async () => {
+    await using records = await openRecords()
+    const many = Array.from({ length: 1300 }, (_, index) => change(`f${String(index)}`, 'x'))
+    await records.overlays.addRevision(revision(1), many)
+    expect(await records.overlays.changesOf('staging', 1)).toHaveLength(1300)
+    expect(await records.overlays.files('staging')).toHaveLength(1300)
+  })
+})
+
+describe('the database', () => {
+  async function temporaryFile(): Promise<{ path: string } & AsyncDisposable> {
+    const folder = await mkdtemp(join(tmpdir(), 'portage-hub-db-'))
+    return {
+      path: join(folder, 'var', 'hub.db'),
+      async [Symbol.asyncDispose]() {
+        await rm(folder, { recursive: true })
+      },
+    }
+  }
+
+  test('is brought up to date once; a second start finds nothing to do', async () => {
+    await using file = await temporaryFile()
+    for (let start = 0; start < 2; start++) {
+      const db = openSqlite(file.path)
+      await migrate(db)
+      await db.destroy()
+    }
+    using raw = closing(new Database(file.path))
+    expect(raw.database.prepare('select name from kysely_migration').all()).toHaveLength(1)
+    expect(raw.database.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(raw.database.pragma('integrity_check', { simple: true })).toBe('ok')
+  })
+
+  test('of a newer hub is refused', async () => {
+    await using file = await temporaryFile()
+    const db = openSqlite(file.path)
+    await migrate(db)
+    await db.destroy()
+    {
+      using raw = closing(new Database(file.path))
+      raw.database.exec("insert into kysely_migration values ('9999-from-the-future', '2030-01-01')")
+    }
+    const again = openSqlite(file.path)
+    await expect(migrate(again)).rejects.toThrow(/cannot be brought to the newest form/)
+    await again.destroy()
+  })
+
+  test('refuses states that there are not', async () => {
+    await using records = await withApps('shop')
+    await records.builds.add(build('shop', 1))
+    const strange = release('rel_1', 'shop', 1, { state: 'lost' as 'released' })
+    await expect(records.releases.add(strange)).rejects.toThrow(/CHECK/)
+  })
+
+  test('that is closed is not reachable', async () => {
+    const records = await openRecords()
+    expect(await records.isReachable()).toBe(true)
+    await records[Symbol.asyncDispose]()
+    expect(await records.isReachable()).toBe(false)
+  })
+})
+
+function closing(database: Database.Database): Disposable & { readonly database: Database.Database } {
+  return { database, [Symbol.dispose]: () => void database.close() }
+}
