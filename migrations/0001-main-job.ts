@@ -123,6 +123,7 @@ async function createReleaseTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('state', 'text', (c) =>
       c.notNull().check(sql`state in ('requested', 'publishing', 'released', 'refused', 'failed')`),
     )
+    .addColumn('lift_withdrawal', 'integer', (c) => c.notNull().check(sql`lift_withdrawal in (0, 1)`))
     .addColumn('requested_by', 'text', (c) => c.notNull())
     .addColumn('requested_at', 'text', (c) => c.notNull())
     .addColumn('finished_at', 'text')

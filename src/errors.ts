@@ -18,6 +18,7 @@ export const ERRORS = {
   'app.unknown': { status: 404, title: 'No such app' },
   'app.invalid_name': { status: 422, title: 'Not a name for an app' },
   'app.category_fixed': { status: 422, title: 'The category of an app cannot change' },
+  'app.name_taken': { status: 422, title: 'This package is kept by hand' },
   'build.unknown': { status: 404, title: 'No such build' },
   'build.invalid_number': { status: 422, title: 'Not a build number' },
   'build.duplicate': { status: 409, title: 'This build is archived already, with other content' },

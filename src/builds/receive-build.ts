@@ -11,6 +11,7 @@ import { parseAppName } from '../gentoo/cpv.ts'
 import type { Pn } from '../gentoo/cpv.ts'
 import { DEFAULT_VERSION_POLICY, pvFromSemver } from '../gentoo/semver-to-pv.ts'
 import type { VersionPolicy } from '../gentoo/semver-to-pv.ts'
+import { lookup } from '../git/tree.ts'
 import type { Hub } from '../hub.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
@@ -21,13 +22,14 @@ import type { DeclaredDigest } from './declared-digests.ts'
 import { draftEbuild } from './draft-ebuild.ts'
 import type { EbuildDraft } from './draft-ebuild.ts'
 import type { ReceivedFile } from './receive-bytes.ts'
+import { findKnownBuild } from './known-build.ts'
 import { chooseRecipe } from './choose-recipe.ts'
 import type { ChosenRecipe } from './choose-recipe.ts'
 import { verifyArchiveInWorker } from './verify-in-worker.ts'
 
 const compress = promisify(zstdCompress)
 
-type Needs = Pick<Hub, 'records' | 'blobs' | 'config' | 'clock' | 'limits' | 'turns'>
+type Needs = Pick<Hub, 'records' | 'blobs' | 'config' | 'clock' | 'limits' | 'turns' | 'overlays'>
 
 /** An upload as its request described it. */
 export interface Upload {
@@ -63,13 +65,13 @@ export interface ReceivedBuild {
 export async function receiveBuild(hub: Needs, upload: Upload): Promise<ReceivedBuild> {
   const pn = parseAppName(upload.app)
   checkDeclaredDigests(upload.received.digests, upload.declaredDigests)
-  const known = await findKnown(hub, upload)
-  if (known) return known
+  const known = await findKnownBuild(hub, upload)
+  if (known) return given(known)
   const contents = await verifyArchiveInWorker(upload.received.path, hub.limits)
   const listing = await compress(JSON.stringify(contents.entries))
   return await hub.turns.run(`app:${pn}`, async () => {
-    const knownByNow = await findKnown(hub, upload)
-    if (knownByNow) return knownByNow
+    const knownByNow = await findKnownBuild(hub, upload)
+    if (knownByNow) return given(knownByNow)
     const app = await hub.records.apps.find(pn)
     const chosen = chooseRecipe(upload, contents, app)
     const { build, draft } = describeBuild(hub, upload, { pn, app, contents, chosen })
@@ -78,35 +80,8 @@ export async function receiveBuild(hub: Needs, upload: Upload): Promise<Received
   })
 }
 
-/** The same build archived before; undefined when there is none. Only what the upload says is compared. */
-async function findKnown(hub: Needs, upload: Upload): Promise<ReceivedBuild | undefined> {
-  if (upload.build === null) return undefined
-  const known = await hub.records.builds.find(upload.app, upload.build)
-  if (!known) return undefined
-  const differences = [
-    known.sha512 === upload.received.digests.sha512 ? null : 'the bytes differ',
-    upload.version === null || sameVersion(upload.version, known)
-      ? null
-      : `its version is ${known.semver ?? 'none'}`,
-  ].filter((difference) => difference !== null)
-  if (differences.length > 0) {
-    throw new HubError(
-      'build.duplicate',
-      `build ${String(known.build)} of ${known.app} was archived at ${known.receivedAt} and never changes ` +
-        `(${differences.join('; ')}); send this one with a new build number`,
-      { app: known.app, build: known.build, archived: { sha512: known.sha512, version: known.semver } },
-    )
-  }
-  return { build: known, isNew: false, ebuildText: null }
-}
-
-function sameVersion(sent: string, known: BuildRow): boolean {
-  if (sent === known.semver) return true
-  try {
-    return pvFromSemver(sent, known.build).semver === known.semver
-  } catch {
-    return false
-  }
+function given(build: BuildRow): ReceivedBuild {
+  return { build, isNew: false, ebuildText: null }
 }
 
 interface Description {
@@ -131,6 +106,7 @@ function describeBuild(
       `${pn} is ${app.category}/${pn} and cannot become ${category}/${pn}: Portage would see another package`,
     )
   }
+  if (!app) refuseHandKept(hub, category, pn)
   const distfileName = `${hub.config.overlayPrefix}-${pn}-${pv}.${contents.format}`
   const draft = draftEbuild(hub, upload, { pn, pv, semver, number, category, distfileName, contents, chosen })
   const { sizeBytes, blake2b, sha512, sha256 } = upload.received.digests
@@ -146,6 +122,18 @@ function describeBuild(
     receivedAt: timestamp(hub.clock.now()),
   }
   return { build, draft }
+}
+
+/** What people keep by hand under this name would be overwritten. */
+function refuseHandKept(hub: Needs, category: string, pn: Pn): void {
+  for (const [environment, { state }] of hub.overlays) {
+    if (!state || !lookup(state.tree, `${category}/${pn}`)) continue
+    throw new HubError(
+      'app.name_taken',
+      `${category}/${pn} is kept by hand in the overlay of ${environment}: choose another category in the recipe, ` +
+        'or ask an administrator to take those files away',
+    )
+  }
 }
 
 async function archive(

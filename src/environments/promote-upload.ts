@@ -36,8 +36,7 @@ export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<reado
   for (const promotion of await hub.records.promotions.ofBuild(build.app, build.build)) {
     if (!isUnderWay(promotion)) continue
     try {
-      const { environment, requestedBy: by } = promotion
-      await carryOut(hub, promotion, { build, environment, by, liftWithdrawal: false, dryRun: false })
+      await carryOut(hub, promotion, build)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
     }

@@ -18,7 +18,8 @@ type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | '
 /** A promotion's states and where each may go. `refused`: a rule said no. `failed`: we could not tell or not finish. */
 export const PROMOTION_MOVES = {
   requested: ['publishing', 'refused', 'failed'],
-  publishing: ['released', 'failed'],
+  // Cut short, it is judged and published again.
+  publishing: ['publishing', 'released', 'refused', 'failed'],
   released: [],
   refused: [],
   failed: [],
@@ -62,7 +63,7 @@ export async function promote(hub: Needs & Pick<Hub, 'turns'>, request: Promotio
     )
     const promotion = cutShort ?? newPromotion(hub, request)
     if (!cutShort && !request.dryRun) await hub.records.promotions.add(promotion)
-    return await carryOut(hub, promotion, request)
+    return await carryOut(hub, promotion, build, request.dryRun)
   })
 }
 
@@ -70,34 +71,35 @@ export async function promote(hub: Needs & Pick<Hub, 'turns'>, request: Promotio
 export async function carryOut(
   hub: Needs,
   promotion: PromotionRow,
-  request: PromotionRequest,
+  build: BuildRow,
+  dryRun = false,
 ): Promise<Promoted> {
-  const { build, environment, dryRun } = request
-  const verdict = await judge(hub, build, environment, request.liftWithdrawal)
+  const { environment, requestedBy: by } = promotion
+  const verdict = await judge(hub, build, environment, promotion.liftWithdrawal === 1)
   if (!verdict.eligible) {
     const unmet = verdict.rules.filter(({ state }) => state === 'unmet')
     const detail = unmet.map((rule) => rule.detail).join(' ')
-    if (!dryRun) await finish(hub, promotion, { state: 'refused', detail })
+    if (!dryRun) await move(hub, promotion, { state: 'refused', detail })
     throw new HubError('promotion.not_eligible', detail, { rules: verdict.rules })
   }
-  if (!dryRun) await hub.records.promotions.update(promotion.id, { state: 'publishing' })
+  const publishing = dryRun ? promotion : await move(hub, promotion, { state: 'publishing' })
   try {
-    const { release, published } = await releaseBuild(hub, {
-      environment,
-      build,
-      by: promotion.requestedBy,
-      dryRun,
-    })
-    const end = { state: 'released', releaseId: release.id, revision: release.revision, detail: null }
+    const { release, published } = await releaseBuild(hub, { environment, build, by, dryRun })
+    const end = {
+      state: 'released',
+      releaseId: release.id,
+      revision: release.revision,
+      detail: null,
+    } as const
     return {
-      promotion: dryRun ? { ...promotion, ...end } : await finish(hub, promotion, end),
+      promotion: dryRun ? { ...promotion, ...end } : await move(hub, publishing, end),
       published,
       isNew: true,
     }
   } catch (error) {
     // What is recorded as released will be finished; only what never got its row has failed.
     if (!dryRun && !(await hub.records.releases.living(environment, build.app, build.build))) {
-      await finish(hub, promotion, { state: 'failed', detail: 'the hub could not publish it; see its log' })
+      await move(hub, publishing, { state: 'failed', detail: 'the hub could not publish it; see its log' })
     }
     throw error
   }
@@ -110,6 +112,7 @@ export function newPromotion(
     readonly build: Pick<BuildRow, 'app' | 'build'>
     readonly environment: string
     readonly by: string
+    readonly liftWithdrawal?: boolean
   },
 ): PromotionRow {
   const now = hub.clock.now()
@@ -119,6 +122,7 @@ export function newPromotion(
     build: request.build.build,
     environment: request.environment,
     state: 'requested',
+    liftWithdrawal: request.liftWithdrawal === true ? 1 : 0,
     requestedBy: request.by,
     requestedAt: timestamp(now),
     finishedAt: null,
@@ -140,37 +144,32 @@ async function resume(hub: Needs, promotion: PromotionRow): Promise<void> {
   const { app, build: number, environment } = promotion
   const build = await hub.records.builds.find(app, number)
   if (!build || !hub.overlays.has(environment)) {
-    await finish(hub, promotion, {
-      state: 'failed',
-      detail: `there is no environment ${environment} any more`,
-    })
+    await move(hub, promotion, { state: 'failed', detail: `there is no environment ${environment} any more` })
     return
   }
   try {
-    await carryOut(hub, promotion, {
-      build,
-      environment,
-      by: promotion.requestedBy,
-      liftWithdrawal: false,
-      dryRun: false,
-    })
+    await carryOut(hub, promotion, build)
   } catch (error) {
-    hub.log.warn(
-      { err: error, promotion: promotion.id },
-      'a promotion that was cut short could not be carried out',
-    )
+    const text = 'a promotion that was cut short could not be carried out'
+    hub.log.warn({ err: error, promotion: promotion.id }, text)
   }
 }
 
-async function finish(
+/** @throws {Error} for a move that the table does not have: a fault of ours. */
+async function move(
   hub: Pick<Hub, 'records' | 'clock'>,
   promotion: PromotionRow,
-  end: Partial<PromotionRow> & { readonly state: string },
+  change: Partial<PromotionRow> & { readonly state: PromotionState },
 ): Promise<PromotionRow> {
-  const ended = { ...promotion, ...end, finishedAt: timestamp(hub.clock.now()) }
-  const { state, finishedAt, releaseId, revision, detail } = ended
+  const from = promotion.state as PromotionState
+  const mayMoveTo: readonly PromotionState[] = PROMOTION_MOVES[from]
+  if (!mayMoveTo.includes(change.state))
+    throw new Error(`a promotion cannot go from ${from} to ${change.state}`)
+  const isEnd = PROMOTION_MOVES[change.state].length === 0
+  const moved = { ...promotion, ...change, finishedAt: isEnd ? timestamp(hub.clock.now()) : null }
+  const { state, finishedAt, releaseId, revision, detail } = moved
   await hub.records.promotions.update(promotion.id, { state, finishedAt, releaseId, revision, detail })
-  return ended
+  return moved
 }
 
 /** Whether it was requested and has come to no end. */

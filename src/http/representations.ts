@@ -80,7 +80,11 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
 }
 
 export function promotionJson(promotion: PromotionRow) {
-  return { ...promotion, releaseId: promotion.releaseId === '' ? null : promotion.releaseId }
+  return {
+    ...promotion,
+    liftWithdrawal: promotion.liftWithdrawal === 1,
+    releaseId: promotion.releaseId === '' ? null : promotion.releaseId,
+  }
 }
 
 export function environmentJson(

@@ -83,6 +83,8 @@ export interface PromotionTable {
   build: number
   environment: string
   state: string
+  /** 1: publish again what was withdrawn from there. */
+  liftWithdrawal: number
   requestedBy: string
   requestedAt: string
   finishedAt: string | null
