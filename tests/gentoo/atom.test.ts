@@ -76,7 +76,7 @@ const { item } = fc.letrec<{ item: Dependency }>((tie) => {
       treeAtom,
       fc.record({ kind: fc.constantFrom('all', 'any'), items }),
       fc.record({ kind: fc.constant('use' as const), flag, negated: fc.boolean(), items }),
-    ) as fc.Arbitrary<Dependency>,
+    ),
   }
 })
 const tree = fc.array(item, { maxLength: 4 }).map((items): Dependency => ({ kind: 'all', items }))
