@@ -5,26 +5,18 @@
  */
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
-import { HubError } from '../errors.ts'
-import { timestamp } from '../clock.ts'
 import { parseAppName } from '../gentoo/cpv.ts'
-import type { Pn } from '../gentoo/cpv.ts'
-import { DEFAULT_VERSION_POLICY, pvFromSemver } from '../gentoo/semver-to-pv.ts'
-import type { VersionPolicy } from '../gentoo/semver-to-pv.ts'
-import { lookup } from '../git/tree.ts'
+import { DEFAULT_VERSION_POLICY } from '../gentoo/semver-to-pv.ts'
 import type { Hub } from '../hub.ts'
-import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { Records } from '../records/records.ts'
-import type { ArchiveContents } from './archive-contents.ts'
 import { checkDeclaredDigests } from './declared-digests.ts'
 import type { DeclaredDigest } from './declared-digests.ts'
-import { draftEbuild } from './draft-ebuild.ts'
 import type { EbuildDraft } from './draft-ebuild.ts'
 import type { ReceivedFile } from './receive-bytes.ts'
+import { describeBuild } from './describe-build.ts'
 import { findKnownBuild } from './known-build.ts'
 import { chooseRecipe } from './choose-recipe.ts'
-import type { ChosenRecipe } from './choose-recipe.ts'
 import { verifyArchiveInWorker } from './verify-in-worker.ts'
 
 const compress = promisify(zstdCompress)
@@ -84,72 +76,20 @@ function given(build: BuildRow): ReceivedBuild {
   return { build, isNew: false, ebuildText: null }
 }
 
-interface Description {
-  readonly pn: Pn
-  readonly app: AppRow | undefined
-  readonly contents: ArchiveContents
-  readonly chosen: ChosenRecipe
+interface Archivable {
+  readonly build: BuildRow
+  readonly draft: EbuildDraft
+  /** What is inside, as the records keep it. */
+  readonly listing: Buffer
 }
 
-function describeBuild(
-  hub: Needs,
-  upload: Upload,
-  { pn, app, contents, chosen }: Description,
-): { build: BuildRow; draft: EbuildDraft } {
-  const number = upload.build ?? (app?.lastBuild ?? 0) + 1
-  const policy = app === undefined ? undefined : (JSON.parse(app.versionPolicy) as VersionPolicy)
-  const { pv, semver } = pvFromSemver(upload.version, number, policy)
-  const category = chosen.recipe.category ?? app?.category ?? hub.config.category
-  if (app && category !== app.category) {
-    throw new HubError(
-      'app.category_fixed',
-      `${pn} is ${app.category}/${pn} and cannot become ${category}/${pn}: Portage would see another package`,
-    )
-  }
-  if (!app) refuseHandKept(hub, category, pn)
-  const distfileName = `${hub.config.overlayPrefix}-${pn}-${pv}.${contents.format}`
-  const draft = draftEbuild(hub, upload, { pn, pv, semver, number, category, distfileName, contents, chosen })
-  const { sizeBytes, blake2b, sha512, sha256 } = upload.received.digests
-  const build: BuildRow = {
-    ...{ app: pn, build: number, semver, category, pn, pv, distfileName, format: contents.format },
-    ...{ topDirectory: contents.topDirectory, entryCount: contents.entries.length },
-    ...{ unpackedBytes: contents.unpackedBytes, sizeBytes, blake2b, sha512, sha256 },
-    recipe: chosen.source === 'template' ? null : JSON.stringify(chosen.recipe),
-    recipeSource: chosen.source,
-    ebuildOid: draft.ebuildOid,
-    cacheOid: draft.cacheOid,
-    ...{ commitId: upload.commit, branch: upload.branch, ciUrl: upload.ciUrl, uploadedBy: upload.by },
-    receivedAt: timestamp(hub.clock.now()),
-  }
-  return { build, draft }
-}
-
-/** What people keep by hand under this name would be overwritten. */
-function refuseHandKept(hub: Needs, category: string, pn: Pn): void {
-  for (const [environment, { state }] of hub.overlays) {
-    if (!state || !lookup(state.tree, `${category}/${pn}`)) continue
-    throw new HubError(
-      'app.name_taken',
-      `${category}/${pn} is kept by hand in the overlay of ${environment}: choose another category in the recipe, ` +
-        'or ask an administrator to take those files away',
-    )
-  }
-}
-
-async function archive(
-  hub: Needs,
-  upload: Upload,
-  {
-    build,
-    draft,
-    listing,
-  }: { readonly build: BuildRow; readonly draft: EbuildDraft; readonly listing: Buffer },
-): Promise<void> {
+async function archive(hub: Needs, upload: Upload, archivable: Archivable): Promise<void> {
+  const { sha512 } = archivable.build
   // One at a time for the same bytes: the other's undo must not take away the blob that this one's row names.
-  await hub.turns.run(`blob:${build.sha512}`, async () => {
-    const adoption = await hub.blobs.adopt(upload.received.path, build.sha512)
+  await hub.turns.run(`blob:${sha512}`, async () => {
+    const adoption = await hub.blobs.adopt(upload.received.path, sha512)
     try {
-      await record(hub, upload, { build, draft, listing })
+      await record(hub, upload, archivable)
     } catch (error) {
       await adoption.undo()
       throw error
@@ -158,15 +98,7 @@ async function archive(
   })
 }
 
-async function record(
-  hub: Needs,
-  upload: Upload,
-  {
-    build,
-    draft,
-    listing,
-  }: { readonly build: BuildRow; readonly draft: EbuildDraft; readonly listing: Buffer },
-): Promise<void> {
+async function record(hub: Needs, upload: Upload, { build, draft, listing }: Archivable): Promise<void> {
   await hub.records.transaction(async (records) => {
     await records.apps.ensure({
       name: build.app,

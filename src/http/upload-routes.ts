@@ -7,6 +7,7 @@ import type { ReceivedFile } from '../builds/receive-bytes.ts'
 import { carryOutUpload, promotionsOfUpload } from '../environments/promote-upload.ts'
 import type { UploadPromotion } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
+import { parseAppName } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
@@ -24,7 +25,10 @@ interface ReceivedUpload {
 export function uploadRoutes(hub: Hub): Router {
   const routes = Router()
   const mayUpload: RequestHandler = (request, response, next) => {
-    authorize(response, { to: 'upload', app: parameter(request, 'app') })
+    const app = parameter(request, 'app')
+    authorize(response, { to: 'upload', app })
+    // Known before a byte is read, so it is refused before.
+    parseAppName(app)
     next()
   }
   routes.post('/apps/:app/builds', mayUpload, receiveForm(hub), async (request, response) => {
