@@ -29,14 +29,18 @@ const flag = z.preprocess(
   (value) => (value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value),
   z.boolean(),
 )
-const bytes = z.preprocess(parseBytes, z.int().min(1))
-const count = z.coerce.number('must be a number').int('must be a whole number')
+const BYTES = 'must be a size such as 500MiB or 16GiB, or a number of bytes'
+const bytes = z.preprocess(parseBytes, z.int(BYTES).min(1, BYTES))
+const count = (least: number, most: number) => {
+  const message = `must be a whole number from ${String(least)} to ${String(most)}`
+  return z.coerce.number(message).int(message).min(least, message).max(most, message)
+}
 const word = (what: RegExp, hint: string) => z.string().regex(what, hint)
 
 /** Every setting: its name in the file, its variable, how it is checked, its default and its meaning. */
 export const SETTINGS = {
   host: { env: 'HUB_HOST', schema: z.string().min(1), default: '127.0.0.1', meaning: 'address to listen on' },
-  port: { env: 'HUB_PORT', schema: count.min(0).max(65535), default: 8080, meaning: 'port to listen on' },
+  port: { env: 'HUB_PORT', schema: count(0, 65_535), default: 8080, meaning: 'port to listen on' },
   tlsCert: {
     env: 'HUB_TLS_CERT',
     schema: z.string().nullable(),
@@ -146,7 +150,7 @@ export const SETTINGS = {
   },
   keepReleases: {
     env: 'HUB_KEEP_RELEASES',
-    schema: count.min(1).max(1000),
+    schema: count(1, 1000),
     default: 20,
     meaning: 'newest releases of an app that an overlay lists',
   },
@@ -164,7 +168,7 @@ export const SETTINGS = {
   },
   maxEntries: {
     env: 'HUB_MAX_ENTRIES',
-    schema: count.min(1),
+    schema: count(1, 10_000_000),
     default: 200_000,
     meaning: 'entries of a tarball',
   },
