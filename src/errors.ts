@@ -33,6 +33,7 @@ export const ERRORS = {
     status: 415,
     title: 'Not a tar archive, plain or compressed with gzip, bzip2, xz or zstd',
   },
+  'archive.no_program': { status: 501, title: 'The hub lacks the program that unpacks this format' },
   'archive.corrupt': { status: 422, title: 'The archive cannot be read to its end' },
   'archive.empty': { status: 422, title: 'The archive has nothing in it' },
   'archive.unsafe_path': { status: 422, title: 'An entry would land outside its own folder' },

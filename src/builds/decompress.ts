@@ -27,7 +27,7 @@ const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /**
  * Reads the file and undoes its compression. Leaving the iteration early ends all work on it.
  * @throws {HubError} `archive.corrupt` if the compressed data is damaged, cut off, followed by something else, or needs
- * more memory than the hub gives; `Error` if a program it needs is not installed.
+ * more memory than the hub gives; `archive.no_program` if a program it needs is not installed.
  */
 export async function* decompressed(
   path: string,
@@ -44,7 +44,7 @@ export async function* decompressed(
 
 /**
  * What a program writes when it gets the file as its input. It sees none of the hub's environment.
- * @throws {HubError} `archive.corrupt` if it ends with a failure; `Error` if it is not installed or was killed.
+ * @throws {HubError} `archive.corrupt` if it ends with a failure; `archive.no_program`; `Error` if it was killed.
  */
 export async function* outputOf(
   program: string,
@@ -133,8 +133,10 @@ async function firstBytes(stream: Readable, bytes: number): Promise<string> {
 
 function explained(error: unknown, program: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error
-  return new Error(
-    `The program ${program} is not installed here, so that archives packed with it cannot be read.`,
+  return new HubError(
+    'archive.no_program',
+    `the hub has no ${program}, which unpacks this format: send gzip or zstd, or ask its administrator to install it`,
+    { program },
     { cause: error },
   )
 }

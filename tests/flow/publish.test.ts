@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testWith } from '../support/programs.ts'
 import { git } from '../git/support.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
@@ -71,7 +72,7 @@ describe('a history of uploads, a withdrawal and a hand-kept file', () => {
     expect(newest?.publishedAt).toBe('2026-01-02T06:00:00Z')
   })
 
-  test('is signed: git verifies each commit with the key that the hub serves', async () => {
+  testWith('gpg')('is signed: git verifies each commit with the key that the hub serves', async () => {
     const home = await mkdtemp(join(tmpdir(), 'portage-hub-gpg-'))
     try {
       const env = { PATH: process.env['PATH'], GNUPGHOME: home, HOME: home }

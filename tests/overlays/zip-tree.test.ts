@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { testWith } from '../support/programs.ts'
 import { objectId } from '../../src/git/objects.ts'
 import type { Oid } from '../../src/git/objects.ts'
 import { EMPTY_TREE, treeFromFiles } from '../../src/git/tree.ts'
@@ -72,7 +73,7 @@ test('the same tree gives the same bytes, whatever the zone of the machine', asy
     expect((await zipIn(zone)).equals(here), zone).toBe(true)
 })
 
-test('unzip makes the files and folders of it, with ordinary modes', async () => {
+testWith('unzip')('unzip makes the files and folders of it, with ordinary modes', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'portage-hub-zip-'))
   try {
     await writeFile(join(folder, 'x.zip'), await zipOf(FILES))

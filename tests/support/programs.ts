@@ -1,0 +1,29 @@
+/**
+ * Tests that need a program which not every machine has. Where it is missing the test says so in its name and is
+ * skipped; a continuous integration installs everything, so nothing is skipped there.
+ */
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'vitest'
+
+const FOLDERS = (process.env['PATH'] ?? '').split(':')
+
+function isInstalled(program: string): boolean {
+  return FOLDERS.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** `testWith('xz')('a name', async () => …)`: a test that runs where the programs are. */
+export function testWith(...programs: readonly string[]): (name: string, body: () => Promise<void>) => void {
+  const missing = process.env['CI'] === undefined ? programs.filter((program) => !isInstalled(program)) : []
+  return (name, body) => {
+    if (missing.length === 0) test(name, body)
+    else test.skip(`${name} [skipped: no ${missing.join(', no ')}]`, body)
+  }
+}
