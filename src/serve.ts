@@ -95,7 +95,9 @@ async function listen(server: Server, config: Config): Promise<Config> {
 async function prepareAdministrator(hub: Hub): Promise<string | null> {
   const { adminToken } = hub.config
   if (adminToken !== null) {
-    await ensureAdministrator(hub, adminToken)
+    if (!(await ensureAdministrator(hub, adminToken))) {
+      hub.log.warn('the token in HUB_ADMIN_TOKEN was revoked and stays so: set another one')
+    }
     return null
   }
   if (await hub.records.tokens.hasAdministrator()) return null

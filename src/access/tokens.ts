@@ -38,23 +38,25 @@ export async function createToken(
   return { secret, row }
 }
 
+/** Who made the tokens that come from the settings. */
+const BY_SETTINGS = 'settings'
+
 /**
- * Makes `secret`, chosen by the operator (`HUB_ADMIN_TOKEN`), an administrator's token. Known already: nothing changes,
- * except that one of an earlier setting that was revoked stays revoked.
+ * Makes `secret`, chosen by the operator (`HUB_ADMIN_TOKEN`), an administrator's token, and ends the one that the
+ * setting had before: whoever changes it wants the old one gone. One that was revoked stays so; false is given then.
  */
 export async function ensureAdministrator(
   hub: Pick<Hub, 'records' | 'clock'>,
   secret: string,
-): Promise<void> {
-  if (await hub.records.tokens.findBySecret(digestOf(secret))) return
+): Promise<boolean> {
+  const now = hub.clock.now()
+  await hub.records.tokens.revokeOthersBy(BY_SETTINGS, digestOf(secret), timestamp(now))
+  const known = await hub.records.tokens.findBySecret(digestOf(secret))
+  if (known) return known.revokedAt === null
   const token = { name: 'HUB_ADMIN_TOKEN', role: 'administrator', apps: null, environments: null } as const
-  await hub.records.tokens.add(
-    tokenRow(
-      hub.clock.now(),
-      { ...token, maySendCommands: true, expiresInSec: null, by: 'settings' },
-      secret,
-    ),
-  )
+  const lasting = { ...token, maySendCommands: true, expiresInSec: null, by: BY_SETTINGS }
+  await hub.records.tokens.add(tokenRow(now, lasting, secret))
+  return true
 }
 
 function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {

@@ -40,6 +40,17 @@ export class TokenRecords {
       .execute()
   }
 
+  /** Revokes what `createdBy` made, but for the one with this secret. */
+  async revokeOthersBy(createdBy: string, secretSha256: string, at: string): Promise<void> {
+    await this.#db
+      .updateTable('tokens')
+      .set({ revokedAt: at })
+      .where('createdBy', '=', createdBy)
+      .where('secretSha256', '!=', secretSha256)
+      .where('revokedAt', 'is', null)
+      .execute()
+  }
+
   async hasAdministrator(): Promise<boolean> {
     const row = await this.#db
       .selectFrom('tokens')

@@ -76,7 +76,7 @@ describe('the first administrator', () => {
     await using again = await hub.restart({ HUB_ADMIN_TOKEN: 'the-second' })
     const tokens = (await again.as('the-second').get('/api/v1/tokens')).body.items
     expect(tokens).toHaveLength(2)
-    expect((await again.as('the-first-of-all').get('/api/v1/whoami')).status).toBe(200)
+    expect((await again.as('the-first-of-all').get('/api/v1/whoami')).status).toBe(401)
   })
 
   test('of the settings, once revoked, does not come back with the next start', async () => {
@@ -237,3 +237,12 @@ async function everyFile(root: string): Promise<readonly { path: string; bytes: 
       }),
   )
 }
+
+test('another HUB_ADMIN_TOKEN ends the one before, and one that was revoked does not come back', async () => {
+  await using hub = await createTestHub()
+  await using again = await hub.restart({ HUB_ADMIN_TOKEN: 'another-administrator' })
+  expect((await again.as(ADMIN_TOKEN).get('/api/v1/whoami')).status).toBe(401)
+  expect((await again.as('another-administrator').get('/api/v1/whoami')).status).toBe(200)
+  await using back = await again.restart({ HUB_ADMIN_TOKEN: ADMIN_TOKEN })
+  expect((await back.as(ADMIN_TOKEN).get('/api/v1/whoami')).status).toBe(401)
+})
