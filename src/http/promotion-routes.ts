@@ -1,5 +1,6 @@
 /** `/promotions`: asking for a build to be published in an environment. */
 import { Router } from 'express'
+import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { may, sightOf } from '../access/rights.ts'
 import type { Principal } from '../access/rights.ts'
@@ -22,34 +23,7 @@ const bodySchema = z.strictObject({
 export function promotionRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/promotions', async (request, response) => {
-    const {
-      app,
-      build: number,
-      environment,
-      liftWithdrawal,
-    } = parseWith(bodySchema, request.body, 'the body')
-    const { name: by } = authorize(response, { to: 'promote', environment })
-    const build = await hub.records.builds.find(app, number)
-    if (!build) {
-      throw new HubError(
-        'build.unknown',
-        `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))}`,
-      )
-    }
-    const dryRun = isDryRun(request)
-    const { promotion, published, isNew } = await promote(hub, {
-      build,
-      environment,
-      by,
-      liftWithdrawal,
-      dryRun,
-    })
-    if (isNew && !dryRun) response.status(201).location(`${request.baseUrl}/promotions/${promotion.id}`)
-    response.json({
-      ...promotionJson(promotion),
-      ...(dryRun ? { id: null, dryRun } : {}),
-      published: publishedJson(published),
-    })
+    await answerPromotion(hub, request, response)
   })
   routes.get('/promotions', async (request, response) => {
     const principal = principalOf(response)
@@ -72,6 +46,32 @@ export function promotionRoutes(hub: Hub): Router {
     response.json(promotionJson(promotion))
   })
   return routes
+}
+
+async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
+  const { app, build: number, environment, liftWithdrawal } = parseWith(bodySchema, request.body, 'the body')
+  const { name: by } = authorize(response, { to: 'promote', environment })
+  const build = await hub.records.builds.find(app, number)
+  if (!build) {
+    throw new HubError(
+      'build.unknown',
+      `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))}`,
+    )
+  }
+  const dryRun = isDryRun(request)
+  const { promotion, published, isNew } = await promote(hub, {
+    build,
+    environment,
+    by,
+    liftWithdrawal,
+    dryRun,
+  })
+  if (isNew && !dryRun) response.status(201).location(`${request.baseUrl}/promotions/${promotion.id}`)
+  response.json({
+    ...promotionJson(promotion),
+    ...(dryRun ? { id: null, dryRun } : {}),
+    published: publishedJson(published),
+  })
 }
 
 /** Those of an environment that one may read, and of apps that one uploads. */

@@ -32,7 +32,7 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
     app: build.app,
     build: build.build,
     version: build.semver,
-    cpv: `${build.category}/${build.pn}-${build.pv}`,
+    cpv: cpvOf(build),
     category: build.category,
     pn: build.pn,
     pv: build.pv,
@@ -67,7 +67,7 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
     app: release.app,
     build: release.build,
     version: build.semver,
-    cpv: `${build.category}/${build.pn}-${build.pv}`,
+    cpv: cpvOf(build),
     state: release.state,
     releasedBy: release.releasedBy,
     releasedAt: release.releasedAt,
@@ -151,4 +151,8 @@ export function tokenJson(token: TokenRow) {
     expiresAt: token.expiresAt,
     revokedAt: token.revokedAt,
   }
+}
+
+function cpvOf({ category, pn, pv }: Pick<BuildRow, 'category' | 'pn' | 'pv'>): string {
+  return `${category}/${pn}-${pv}`
 }

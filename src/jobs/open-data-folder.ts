@@ -5,7 +5,6 @@ import type { Config } from '../config.ts'
 import { HubError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import type { Logger } from '../log.ts'
-import { lockDataFolder } from '../records/data-folder-lock.ts'
 import { openSqlite } from '../records/database.ts'
 import { Records } from '../records/records.ts'
 import { BlobStore } from '../storage/blob-store.ts'
@@ -22,14 +21,6 @@ export interface DataFolder extends AsyncDisposable {
   readonly trees: TreeStore
   /** A path as people are told it: from the data folder on. */
   shown(path: string): string
-}
-
-/**
- * Keeps hubs off the folder until disposed, for work that changes what one would be using.
- * @throws {HubError} `hub.running`.
- */
-export function lockForRepair(folder: Pick<DataFolder, 'paths'>): Disposable {
-  return lockDataFolder(folder.paths.lock, `a repair, process ${String(process.pid)},`)
 }
 
 /** The file of the records. */

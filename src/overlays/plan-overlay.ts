@@ -14,6 +14,7 @@ import {
   renderCategories,
   renderLicenseGroups,
   renderPackageMask,
+  renderProfilesEapi,
   renderRepoName,
   renderThirdpartymirrors,
 } from '../gentoo/profiles.ts'
@@ -56,7 +57,7 @@ export function planSettings(config: OverlayConfig, environment: string, tree: T
   const licenseGroups = renderLicenseGroups(config.freeLicenses)
   return new Map<string, PlannedFile>([
     ['profiles/repo_name', text(renderRepoName(overlayName(config, environment)))],
-    ['profiles/eapi', text('8\n')],
+    ['profiles/eapi', text(renderProfilesEapi())],
     ['profiles/categories', text(renderCategories(categoriesOf(tree, [config.category])))],
     [
       'profiles/thirdpartymirrors',

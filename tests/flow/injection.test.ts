@@ -76,6 +76,24 @@ test.each(['version', 'commit', 'branch', 'ciUrl', 'sha512', 'promote', 'recipe'
   },
 )
 
+test('the same fields in the query of a raw upload carry no more', async () => {
+  await using hub = await createTestHub()
+  await throughField(hub, async (text, build) => {
+    const fields = Object.fromEntries(
+      ['version', 'commit', 'branch', 'ciUrl'].map((name) => [name, text.toWellFormed()]),
+    )
+    const path = `/api/v1/apps/shop/builds/${String(build)}/tarball?${new URLSearchParams(fields).toString()}`
+    return await hub.as().put(path).send(content(text))
+  })
+  await throughField(hub, async (text, build) => {
+    const query = new URLSearchParams({ commit: text.toWellFormed(), branch: text.toWellFormed() }).toString()
+    return await hub
+      .as()
+      .put(`/api/v1/apps/raw/builds/${String(build)}/tarball?${query}`)
+      .send(content(text))
+  })
+})
+
 test('the fields app and build take only names and numbers', async () => {
   await using hub = await createTestHub()
   await throughField(hub, (text) => hub.upload('shop', content(text), { build: text }))

@@ -53,7 +53,7 @@ describeWithPortage('recipe features', () => {
     const published = await readFiles(node.path(`${OVERLAY}/metadata/md5-cache/app-acme`))
     expect(Object.keys(published)).toEqual(features.map((feature) => `${feature}-6.1.0_rc2_p45`).sort())
     await node.bash(REGENERATE_CACHE)
-    expect(await readFiles(node.path('root/copy/metadata/md5-cache/app-acme'))).toEqual(published)
+    expect(await readFiles(node.path('tmp/copy/metadata/md5-cache/app-acme'))).toEqual(published)
   })
 
   test('everything installs without a complaint, as it was packed, and no ebuild was sourced for its metadata', async () => {
@@ -140,14 +140,14 @@ async function upload(hub: TestHub, feature: string): Promise<void> {
 
 /** On a copy of the overlay without its cache. */
 const REGENERATE_CACHE = `
-  cp -r /var/db/repos/hub-staging /root/copy
-  rm -r /root/copy/metadata/md5-cache
+  cp -r /var/db/repos/hub-staging /tmp/copy
+  rm -r /tmp/copy/metadata/md5-cache
   egencache --update --jobs=2 --repo=hub-staging --repositories-configuration="[DEFAULT]
 main-repo = gentoo
 [gentoo]
 location = /var/db/repos/gentoo
 [hub-staging]
-location = /root/copy"
+location = /tmp/copy"
 `
 
 async function readFiles(folder: string): Promise<Readonly<Record<string, string>>> {

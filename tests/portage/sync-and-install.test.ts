@@ -82,7 +82,7 @@ const tests = (): void => {
     for (const token of [null, await hub.token('node', { environments: ['production'] })]) {
       if (token !== null) await client.giveToken(node, token)
       expect((await node.run('emaint', 'sync', '-r', 'hub-staging')).status).toBe(1)
-      expect((await node.run('wget', '-q', '-O', '/root/got', url)).status).not.toBe(0)
+      expect((await node.run('wget', '-q', '-O', '/tmp/got', url)).status).not.toBe(0)
     }
     expect((await node.run('emerge', '-p', 'app-acme/small')).status).toBe(1)
   })
@@ -114,7 +114,7 @@ const tests = (): void => {
     const good = await node.bash('git -C /var/db/repos/hub-staging rev-parse HEAD')
     await node.bash(FORGE, `${hub.url}/git/staging.git`)
     for (const forged of ['tampered', 'unsigned', 'foreign']) {
-      await client.useOverlay(node, hub, { environment: 'staging', uri: `file:///root/${forged}` })
+      await client.useOverlay(node, hub, { environment: 'staging', uri: `file:///tmp/${forged}` })
       const { status, output } = await node.run('emaint', 'sync', '-r', 'hub-staging')
       expect(status, output).toBe(1)
       expect(output).toContain(
@@ -141,21 +141,21 @@ describeWithPortage('sync by git and install', tests, { concurrent: true })
 /** Three copies of the overlay: a signature on other content, no signature, and one by somebody else's key. */
 const FORGE = `
   export GIT_AUTHOR_NAME=e GIT_AUTHOR_EMAIL=e@example.org GIT_COMMITTER_NAME=e GIT_COMMITTER_EMAIL=e@example.org
-  cd /root
+  cd /tmp
   git clone -q "$1" tampered
   cd tampered
   echo 'evil() { :; }' >> app-acme/small/small-1.0.0_p45.ebuild
   git add --all
   tree=$(git write-tree)
-  git cat-file commit HEAD | sed "s/^tree .*/tree $tree/" | git hash-object -t commit -w --stdin > /root/tampered-commit
-  git reset -q --hard "$(cat /root/tampered-commit)"
-  cp -r /root/tampered /root/unsigned
-  cd /root/unsigned
+  git cat-file commit HEAD | sed "s/^tree .*/tree $tree/" | git hash-object -t commit -w --stdin > /tmp/tampered-commit
+  git reset -q --hard "$(cat /tmp/tampered-commit)"
+  cp -r /tmp/tampered /tmp/unsigned
+  cd /tmp/unsigned
   git commit -q --amend --no-gpg-sign -m evil
-  cp -r /root/tampered /root/foreign
-  cd /root/foreign
-  mkdir -m 700 /root/foreign-keys
-  export GNUPGHOME=/root/foreign-keys
+  cp -r /tmp/tampered /tmp/foreign
+  cd /tmp/foreign
+  mkdir -m 700 /tmp/foreign-keys
+  export GNUPGHOME=/tmp/foreign-keys
   gpg -q --batch --passphrase '' --quick-generate-key 'Portage Hub (hub)' ed25519 sign never
   git commit -q --amend --gpg-sign='Portage Hub (hub)' -m evil
 `

@@ -10,7 +10,7 @@ import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
 
 const DUMPS = 'var/lib/portage-hub/dumps'
-const NOTE_RESTART = '#!/bin/sh\necho "$@" >> /root/rc-service.log\n'
+const NOTE_RESTART = '#!/bin/sh\necho "$@" >> /tmp/rc-service.log\n'
 
 const tests = (): void => {
   test('an upgrade saves what the backup commands save while the old files are in place, and keeps edited configuration', async () => {
@@ -21,7 +21,7 @@ const tests = (): void => {
     await client.follow(node, hub, { environment: 'staging' })
     await client.emerge(node, 'app-acme/shop')
     expect(await dumps(node)).toEqual([])
-    expect((await node.run('cat', '/root/rc-service.log')).status).not.toBe(0)
+    expect((await node.run('cat', '/tmp/rc-service.log')).status).not.toBe(0)
 
     await node.bash(
       'echo mine > /etc/shop.toml; echo mine > /opt/shop/live.toml; echo live > /var/lib/shop/data',
@@ -50,7 +50,7 @@ const tests = (): void => {
     expect(await node.read('opt/shop/live.toml')).toBe('mine\n')
     expect(await node.read('etc/._cfg0000_shop.toml')).toBe('default of 2')
     expect(await node.read('opt/shop/._cfg0000_live.toml')).toBe('default of 2')
-    expect(await node.read('root/rc-service.log')).toBe('--ifexists --ifstarted shop restart\n')
+    expect(await node.read('tmp/rc-service.log')).toBe('--ifexists --ifstarted shop restart\n')
   })
 
   test('a backup command that fails, or takes too long, stops the upgrade with the old version untouched', async () => {

@@ -33,8 +33,8 @@ export async function useOverlay(node: GentooNode, hub: TestHub, use: OverlayUse
 /** Imports the hub's public key into root's GnuPG and trusts it, as far as nothing else is said by `ownertrust`. */
 export async function trustHub(node: GentooNode, hub: TestHub): Promise<void> {
   await node.bash(
-    `wget -q -O /root/hub.asc "$1/keys/hub.asc"
-    gpg --batch --import /root/hub.asc
+    `wget -q -O /tmp/hub.asc "$1/keys/hub.asc"
+    gpg --batch --import /tmp/hub.asc
     gpg --batch --with-colons --list-keys | awk -F: '$1 == "fpr" { print $10 ":6:" }' | gpg --batch --import-ownertrust`,
     hub.url,
   )
@@ -46,7 +46,7 @@ export async function trustHub(node: GentooNode, hub: TestHub): Promise<void> {
  */
 export async function giveToken(node: GentooNode, token: string): Promise<void> {
   await node.write('etc/portage/hub/.netrc', `machine 127.0.0.1 login node password ${token}\n`, 0o640)
-  await node.must('ln', '-sf', '/etc/portage/hub/.netrc', '/root/.netrc')
+  await node.bash('ln -sf /etc/portage/hub/.netrc ~/.netrc')
   const makeConf = await node.read('etc/portage/make.conf')
   if (!makeConf.includes('FETCHCOMMAND')) await node.write('etc/portage/make.conf', makeConf + FETCH_BY_NETRC)
 }
