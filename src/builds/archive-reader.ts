@@ -1,10 +1,13 @@
 /** A tarball's entries and their content, from the file on disk, within the limits and without unpacking it anywhere. */
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { HubError } from '../errors.ts'
 import type { ArchiveFormat } from './archive-contents.ts'
 import type { ArchiveLimits } from './archive-limits.ts'
 import { decompressed } from './decompress.ts'
 import { type TarListener, TarWalker, tooLarge } from './tar-walker.ts'
+
+/** Small enough that jumping over a file of a megabyte pays. */
+const PLAIN_BYTES = 256 * 1024
 
 export interface ArchiveSource {
   readonly path: string
@@ -36,13 +39,33 @@ async function walk(source: ArchiveSource, listener: TarListener, enough: () => 
   const { path, format, limits, signal } = source
   const walker = new TarWalker(limits, listener)
   const bounds = new Bounds(limits, (await stat(path)).size)
-  for await (const chunk of decompressed(path, format, signal)) {
+  const chunks = format === 'tar' ? plain(path, walker, bounds) : decompressed(path, format, signal)
+  for await (const chunk of chunks) {
     signal?.throwIfAborted()
     bounds.count(chunk.length)
     walker.write(chunk)
     if (enough()) return
   }
   walker.end()
+}
+
+/** A file as it is, without what the walker's listener does not want to see: of a large build that is nearly all. */
+async function* plain(path: string, walker: TarWalker, bounds: Bounds): AsyncGenerator<Buffer> {
+  await using file = await open(path)
+  const { size } = await file.stat()
+  let position = 0
+  while (position < size) {
+    // A new one each time: the walker keeps pieces of headers that go on in the next.
+    const buffer = Buffer.allocUnsafeSlow(PLAIN_BYTES)
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+    if (bytesRead === 0) return
+    position += bytesRead
+    yield buffer.subarray(0, bytesRead)
+    const passed = Math.min(walker.passable, size - position)
+    bounds.count(passed)
+    walker.pass(passed)
+    position += passed
+  }
 }
 
 /** Stops a bomb as soon as it shows: after that many bytes, not after unpacking them all. */

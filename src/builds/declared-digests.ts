@@ -1,6 +1,6 @@
 /** Digests that a client declares of what it sends: the field `sha512`, and the header fields of RFC 9530. */
 import { HubError } from '../errors.ts'
-import type { Digests } from './digest-file.ts'
+import type { Digests } from './digest-blocks.ts'
 
 export interface DeclaredDigest {
   /** Where it was declared, for the refusal. */

@@ -73,6 +73,7 @@ async function find(path: string, format: ArchiveFormat, wanted: string, maxByte
       missingBytes -= piece.length
       pieces.push(piece)
     },
+    ignoresBody: () => found === undefined || passed || missingBytes === 0,
   }
   await readArchive(
     { path, format, limits: LIMITS },

@@ -2,8 +2,8 @@
 import type { Readable } from 'node:stream'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
-import { startDigest } from './digest-file.ts'
-import type { Digests } from './digest-file.ts'
+import type { Digests } from './digest-blocks.ts'
+import { DigestedWriter } from './write-digested.ts'
 
 /** A received file, on disk to the last byte. Disposing it removes it, unless it was archived meanwhile. */
 export interface ReceivedFile extends AsyncDisposable {
@@ -22,17 +22,15 @@ export async function receiveBytes(
   const { path, handle } = await hub.blobs.createUpload()
   const discard = async (): Promise<void> => await hub.blobs.discard(path)
   try {
-    await using digester = startDigest(path)
+    using writer = new DigestedWriter(handle)
     let sizeBytes = 0
     // A stream that is destroyed when the loop is left early would report that, and not why it was left.
     for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       sizeBytes += chunk.byteLength
       if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
-      await handle.writeFile(chunk)
-      digester.update(chunk)
+      await writer.write(chunk)
     }
-    const [digests] = await Promise.all([digester.finish(), handle.sync()])
-    return { path, digests, [Symbol.asyncDispose]: discard }
+    return { path, digests: await writer.finish(), [Symbol.asyncDispose]: discard }
   } catch (error) {
     await discard()
     throw isFull(error) ? storageFull(error) : error

@@ -31,6 +31,8 @@ export interface TarListener {
   readonly member: (member: Member) => void
   /** Content of the file told last, piece by piece; the bytes must be copied to be kept. */
   readonly body: (bytes: Buffer) => void
+  /** Whether the content of the entry told last is of no interest, so that it need not be read. */
+  readonly ignoresBody?: () => boolean
 }
 
 /** GNU tar's headers for long names hold one name; pax headers may hold extended attributes too. */
@@ -73,6 +75,16 @@ export class TarWalker {
     }
   }
 
+  /** How many of the next bytes nobody wants to see. Whoever leaves them out says so by `pass`. */
+  get passable(): number {
+    return this.#contentBytes > 0 && this.#listener.ignoresBody?.() === true ? this.#contentBytes : 0
+  }
+
+  /** Goes on as if the next `bytes`, at most `passable`, had been written. */
+  pass(bytes: number): void {
+    this.#contentBytes -= bytes
+  }
+
   /** @throws {HubError} `archive.corrupt` if the archive lacks its end: bytes of it may be missing. */
   end(): void {
     if (this.#zeroBlocks >= 2) return
@@ -93,9 +105,10 @@ export class TarWalker {
     return bytes.subarray(skipped)
   }
 
-  /** Collects a whole header, or the whole body of an extension, and reads it. */
+  /** Collects a whole header, or the whole body of an extension with its padding, and reads it. */
   #gather(bytes: Buffer): Buffer {
-    const wanted = this.#extension?.sizeBytes ?? BLOCK_BYTES
+    const { sizeBytes } = this.#extension ?? { sizeBytes: BLOCK_BYTES }
+    const wanted = sizeBytes + padding(sizeBytes)
     const piece = bytes.subarray(0, wanted - this.#partialBytes)
     this.#partialBytes += piece.length
     this.#partial.push(piece)
@@ -104,7 +117,7 @@ export class TarWalker {
       this.#partial = []
       this.#partialBytes = 0
       if (this.#extension === null) this.#readBlock(whole)
-      else this.#readExtension(this.#extension.kind, whole)
+      else this.#readExtension(this.#extension.kind, whole.subarray(0, sizeBytes), whole.subarray(sizeBytes))
     }
     return bytes.subarray(piece.length)
   }
@@ -151,11 +164,10 @@ export class TarWalker {
       throw corrupt('an entry has extended headers that contradict each other')
   }
 
-  #readExtension(kind: Extension, body: Buffer): void {
+  #readExtension(kind: Extension, body: Buffer, behind: Buffer): void {
     this.#extension = null
-    this.#paddingBytes = padding(body.length)
-    if (kind === 'longName') this.#overrides = { ...this.#overrides, path: longName(body) }
-    else if (kind === 'longLink') this.#overrides = { ...this.#overrides, linkTarget: longName(body) }
+    if (kind === 'longName') this.#overrides = { ...this.#overrides, path: longName(body, behind) }
+    else if (kind === 'longLink') this.#overrides = { ...this.#overrides, linkTarget: longName(body, behind) }
     else if (kind === 'pax') this.#overrides = readPaxRecords(body)
     else refuseGlobalOverrides(readPaxRecords(body))
   }
@@ -210,11 +222,12 @@ function refuseGlobalOverrides(overrides: PaxOverrides): void {
   if (key !== undefined) throw corrupt(`a header gives all entries the same ${key}`)
 }
 
-/** A name of GNU tar's long name headers: it ends with a NUL, which some writers leave out. */
-function longName(body: Buffer): string {
+/** A name of GNU tar's long name headers. Where its size leaves out the NUL at its end, GNU tar reads on into the padding. */
+function longName(body: Buffer, behind: Buffer): string {
   const end = body.indexOf(0)
   const name = end < 0 ? body : body.subarray(0, end)
-  if (name.length === 0 || (end >= 0 && body.subarray(end).some((byte) => byte !== 0))) {
+  const after = end < 0 ? behind : body.subarray(end)
+  if (name.length === 0 || after.some((byte) => byte !== 0)) {
     throw corrupt('the header of a long name is malformed')
   }
   return name.toString('utf8')

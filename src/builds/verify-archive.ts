@@ -45,6 +45,7 @@ function listing(list: EntryList, recipe: RecipeFinder): TarListener {
       recipe.member(path, member)
     },
     body: (bytes) => recipe.body(bytes),
+    ignoresBody: () => !recipe.isReading,
   }
 }
 
@@ -81,6 +82,10 @@ class RecipeFinder {
     refuseOddRecipe(path, member, this.#limits)
     this.#current = []
     this.#pieces.set(path, this.#current)
+  }
+
+  get isReading(): boolean {
+    return this.#current !== undefined
   }
 
   body(bytes: Buffer): void {

@@ -1,5 +1,5 @@
 /** Every check of what a hub keeps, against each other: digests, texts, revisions, repositories, mirrors and folders. */
-import { closeDigestWorkers } from '../builds/digest-file.ts'
+import { closeDigestWorkers } from '../builds/digest-blocks.ts'
 import { lasting } from './finding.ts'
 import type { Finding, OnProgress } from './finding.ts'
 import type { DataFolder } from './open-data-folder.ts'

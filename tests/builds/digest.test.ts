@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdtempDisposable, open, truncate, writeFile } from 'node:fs/promises'
+import { mkdtempDisposable, open, readFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { closeDigestWorkers, type Digests, digestFile, startDigest } from '../../src/builds/digest-file.ts'
+import { BLOCK_BYTES } from '../../src/builds/blocks.ts'
+import { closeDigestWorkers, type Digests } from '../../src/builds/digest-blocks.ts'
+import { digestFile } from '../../src/builds/digest-file.ts'
+import { DigestedWriter } from '../../src/builds/write-digested.ts'
 
 afterAll(closeDigestWorkers)
 
@@ -18,24 +22,26 @@ function expected(bytes: Buffer): Digests {
   return { sizeBytes: bytes.length, blake2b: hex('blake2b512'), sha512: hex('sha512'), sha256: hex('sha256') }
 }
 
+/** Writes in chunks that are one buffer used again and again, as a source may. */
 async function receive(path: string, bytes: Buffer, chunkBytes: number): Promise<Digests> {
   await using file = await open(path, 'w')
-  await using digester = startDigest(path)
+  using writer = new DigestedWriter(file)
+  const chunk = Buffer.alloc(chunkBytes)
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    const chunk = bytes.subarray(at, at + chunkBytes)
-    await file.write(chunk)
-    digester.update(chunk)
+    await writer.write(chunk.subarray(0, bytes.copy(chunk, 0, at, at + chunkBytes)))
   }
-  return await digester.finish()
+  return await writer.finish()
 }
 
-const MiB = 1 << 20
-test.each([0, 1, 511, MiB - 1, MiB, MiB + 1, 3 * MiB + 7])(
-  'digests %d bytes on their way in',
+test.each([0, 1, 511, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 40 * BLOCK_BYTES + 7])(
+  'writes and digests %d bytes in one pass',
   async (sizeBytes) => {
     await using temp = await folder()
     const bytes = bytesOf(sizeBytes, 1)
-    expect(await receive(join(temp.path, 'file'), bytes, 65_536)).toEqual(expected(bytes))
+    const path = join(temp.path, 'file')
+    expect(await receive(path, bytes, 65_521)).toEqual(expected(bytes))
+    expect(bytes.equals(await readFile(path))).toBe(true)
+    expect(await digestFile(path)).toEqual(expected(bytes))
   },
 )
 
@@ -54,53 +60,68 @@ test('takes a great number of tiny chunks', async () => {
 
 test('keeps many uploads at the same time apart', async () => {
   await using temp = await folder()
-  const uploads = Array.from({ length: 12 }, (_, n) => bytesOf(2 * MiB + n * 1000, n))
+  const uploads = Array.from({ length: 12 }, (_, n) => bytesOf(5 * BLOCK_BYTES + n * 1000, n))
   const digests = await Promise.all(
     uploads.map((bytes, n) => receive(join(temp.path, String(n)), bytes, 100_000)),
   )
   expect(digests).toEqual(uploads.map(expected))
 })
 
-test('digests a file that lies there already', async () => {
+test('an upload that is given up leaves the next one unharmed', async () => {
   await using temp = await folder()
-  const bytes = bytesOf(MiB + 5, 3)
-  await writeFile(join(temp.path, 'file'), bytes)
-  expect(await digestFile(join(temp.path, 'file'))).toEqual(expected(bytes))
-  await writeFile(join(temp.path, 'none'), '')
-  expect(await digestFile(join(temp.path, 'none'))).toEqual(expected(Buffer.alloc(0)))
-})
-
-test('a digester that is given up leaves the next one unharmed', async () => {
-  await using temp = await folder()
-  const bytes = bytesOf(2 * MiB, 4)
-  await writeFile(join(temp.path, 'file'), bytes)
+  const bytes = bytesOf(3 * BLOCK_BYTES, 4)
+  await using file = await open(join(temp.path, 'given-up'), 'w')
   {
-    await using digester = startDigest(join(temp.path, 'file'))
-    digester.update(bytes)
+    using writer = new DigestedWriter(file)
+    await writer.write(bytes)
   }
   expect(await receive(join(temp.path, 'file'), bytes, 65_536)).toEqual(expected(bytes))
 })
 
-test('fails when the file is not there or shorter than said', async () => {
+test('a file that is not there has no digests', async () => {
   await using temp = await folder()
-  await using gone = startDigest(join(temp.path, 'gone'))
-  gone.update(bytesOf(2 * MiB, 5))
-  await expect(gone.finish()).rejects.toThrow('ENOENT')
-
-  await writeFile(join(temp.path, 'short'), bytesOf(2 * MiB, 6))
-  await truncate(join(temp.path, 'short'), MiB)
-  await using short = startDigest(join(temp.path, 'short'))
-  short.update(bytesOf(2 * MiB, 6))
-  await expect(short.finish()).rejects.toThrow('before what was said to be written')
+  await expect(digestFile(join(temp.path, 'gone'))).rejects.toThrow('ENOENT')
 })
 
 test('a thread that dies fails the uploads that used it, and is replaced', async () => {
   await using temp = await folder()
-  const bytes = bytesOf(2 * MiB, 7)
-  await writeFile(join(temp.path, 'file'), bytes)
-  await using digester = startDigest(join(temp.path, 'file'))
-  digester.update(bytes)
+  const bytes = bytesOf(3 * BLOCK_BYTES, 7)
+  await using file = await open(join(temp.path, 'file'), 'w')
+  using writer = new DigestedWriter(file)
+  await writer.write(bytes.subarray(0, 2 * BLOCK_BYTES))
   await closeDigestWorkers()
-  await expect(digester.finish()).rejects.toThrow('worker thread ended')
-  expect(await digestFile(join(temp.path, 'file'))).toEqual(expected(bytes))
+  await expect(writer.write(bytes).then(async () => await writer.finish())).rejects.toThrow(
+    'worker thread ended',
+  )
+  expect(await receive(join(temp.path, 'other'), bytes, 65_536)).toEqual(expected(bytes))
+})
+
+/** A disk that fails once: `operation` of the given number. */
+function failing(handle: FileHandle, operation: 'write' | 'datasync' | 'sync', number: number): FileHandle {
+  let count = 0
+  return new Proxy(handle, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]): unknown => {
+        if (name === operation && count++ === number)
+          return Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+        return Reflect.apply(value as () => unknown, target, args) as unknown
+      }
+    },
+  })
+}
+
+test.each([
+  ['write', 0],
+  ['write', 36],
+  ['datasync', 0],
+  ['sync', 0],
+] as const)('a failed %s (number %d) is never a success', async (operation, number) => {
+  await using temp = await folder()
+  const bytes = bytesOf(40 * BLOCK_BYTES, 9)
+  await using file = await open(join(temp.path, 'file'), 'w')
+  using writer = new DigestedWriter(failing(file, operation, number))
+  const writing = writer.write(bytes).then(async () => await writer.finish())
+  await expect(writing).rejects.toThrow('EIO')
 })

@@ -356,7 +356,7 @@ test.each(['ENOSPC', 'EDQUOT'])(
     const createUpload = hub.hub.blobs.createUpload.bind(hub.hub.blobs)
     hub.hub.blobs.createUpload = async () => {
       const upload = await createUpload()
-      upload.handle.writeFile = () => Promise.reject(Object.assign(new Error('no room'), { code }))
+      upload.handle.write = () => Promise.reject(Object.assign(new Error('no room'), { code }))
       return upload
     }
     const reply = await hub.upload('shop', SHOP, { build: '1' })
