@@ -2,7 +2,7 @@
  * Tokens: made once, shown once, kept as a digest; each has one role and a scope, ends at its time and can be revoked.
  * A token is 256 random bits, so a fast digest is enough to keep it by: there is nothing to guess.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -112,7 +112,7 @@ function isAlive({ revokedAt, expiresAt }: TokenRow, now: Date): boolean {
 }
 
 function digestOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex')
+  return hash('sha256', secret)
 }
 
 function isRole(role: string): role is Role {

@@ -1,5 +1,6 @@
 /** Who asks: the token of `Authorization: Bearer`, or as the password of Basic, as git, wget and curl send it. */
-import type { Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage } from 'node:http'
+import type { RequestHandler, Response } from 'express'
 import { authenticate } from '../access/tokens.ts'
 import { demand } from '../access/rights.ts'
 import type { Principal, Right } from '../access/rights.ts'
@@ -9,15 +10,27 @@ import type { Hub } from '../hub.ts'
 /** Finds out who asks and keeps it for `principalOf`. No token is no error here; a wrong one is. */
 export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
   return async (request, response, next) => {
-    const secret = presentedSecret(request)
-    if (secret !== null) response.locals['principal'] = await authenticate(hub, secret)
+    const principal = await authenticateRequest(hub, request)
+    if (principal !== null) response.locals['principal'] = principal
     next()
   }
 }
 
+/** Who sent the request; null without a token. @throws {HubError} `auth.invalid` for a wrong one. */
+export async function authenticateRequest(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  request: IncomingMessage,
+): Promise<Principal | null> {
+  const secret = presentedSecret(request)
+  return secret === null ? null : await authenticate(hub, secret)
+}
+
 /** @throws {HubError} `auth.required` when nobody is known. */
 export function principalOf(response: Response): Principal {
-  const principal = response.locals['principal'] as Principal | undefined
+  return known((response.locals['principal'] as Principal | undefined) ?? null)
+}
+
+function known(principal: Principal | null): Principal {
   if (principal) return principal
   throw new HubError(
     'auth.required',
@@ -32,12 +45,16 @@ export function authorize(response: Response, right: Right): Principal {
   return principal
 }
 
-/** Lets pass who may read the environment, or anybody where the operator opened it. */
-export function authorizeReading(hub: Pick<Hub, 'config'>, response: Response, environment: string): void {
-  if (!hub.config.anonymousRead.includes(environment)) authorize(response, { to: 'read', environment })
+/** Lets pass who may read the environment, or anybody where the operator opened it. @throws as `authorize`. */
+export function authorizeReading(
+  hub: Pick<Hub, 'config'>,
+  principal: Principal | null,
+  environment: string,
+): void {
+  if (!hub.config.anonymousRead.includes(environment)) demand(known(principal), { to: 'read', environment })
 }
 
-function presentedSecret(request: Request): string | null {
+function presentedSecret(request: IncomingMessage): string | null {
   const header = request.headers.authorization
   if (header === undefined) return null
   const [scheme = '', value = ''] = header.split(/ +/, 2)

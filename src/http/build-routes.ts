@@ -16,11 +16,12 @@ import type { BuildRow } from '../records/builds.ts'
 import { principalOf } from './auth.ts'
 import { buildJson, entryJson } from './representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseBuildNumber, query, sendPage } from './request.ts'
-import { sendBlob } from './send-blob.ts'
+import type { BlobSender } from './send-blob.ts'
+import { Visit } from './visit.ts'
 
 const MAX_TEXT_BYTES = 1024 * 1024
 
-export function buildRoutes(hub: Hub): Router {
+export function buildRoutes(hub: Hub, blobs: BlobSender): Router {
   const routes = Router()
   routes.get('/apps/:app/builds', async (request, response) => {
     const filter = { ...sightOf(principalOf(response)), app: parameter(request, 'app'), ...search(request) }
@@ -38,12 +39,12 @@ export function buildRoutes(hub: Hub): Router {
   routes.get('/digests/:hex', async (request, response) => {
     response.json({ items: await buildsOfDigest(hub, request, response) })
   })
-  addBuildRoutes(hub, routes)
+  addBuildRoutes(hub, blobs, routes)
   return routes
 }
 
 /** One build and what is in it. */
-function addBuildRoutes(hub: Hub, routes: Router): void {
+function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
   routes.get('/apps/:app/builds/:build', async (request, response) => {
     response.json(
       await withReleases(hub, await visibleBuild(hub, request, response), sightOf(principalOf(response))),
@@ -52,7 +53,9 @@ function addBuildRoutes(hub: Hub, routes: Router): void {
   routes.get('/apps/:app/builds/:build/tarball', async (request, response) => {
     const build = await visibleBuild(hub, request, response)
     response.set('Content-Disposition', `attachment; filename="${build.distfileName}"`)
-    await sendBlob(request, response, hub.blobs.path(build.sha512), build)
+    const visit = new Visit(request, response)
+    visit.principal = principalOf(response)
+    await blobs.send(visit, build)
   })
   routes.get('/apps/:app/builds/:build/files', async (request, response) => {
     const build = await visibleBuild(hub, request, response)

@@ -2,50 +2,80 @@
  * `/distfiles/<environment>/`: the mirror, in all three layouts at once. A plain `thirdpartymirrors` entry asks for
  * the name alone; GENTOO_MIRRORS appends `distfiles/` and follows `layout.conf` (GLEP 75).
  */
-import { Router } from 'express'
 import { HubError } from '../errors.ts'
 import { contentHashPath, filenameHashPath, renderDistfilesLayoutConf } from '../gentoo/layout-conf.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
+import type { Overlay } from '../overlays/overlay.ts'
 import type { BuildRow } from '../records/builds.ts'
 import { authorizeReading } from './auth.ts'
-import { parameter } from './request.ts'
-import { sendBlob } from './send-blob.ts'
+import type { Door } from './node-door.ts'
+import type { BlobSender } from './send-blob.ts'
 
-export function distfileRoutes(hub: Hub): Router {
-  const routes = Router()
+export function distfileDoor(hub: Hub, blobs: BlobSender): Door {
+  const distfiles = new KnownDistfiles(hub)
   const layoutConf = renderDistfilesLayoutConf()
-  routes.get('/distfiles/:environment/*path', async (request, response) => {
-    const environment = parameter(request, 'environment')
-    authorizeReading(hub, response, environment)
-    overlayOf(hub, environment)
-    const path = parameter(request, 'path').replace(/^distfiles\//, '')
+  return async (visit) => {
+    const { method } = visit.request
+    if (visit.segments.length < 3 || (method !== 'GET' && method !== 'HEAD')) return false
+    const environment = visit.segments[1] ?? ''
+    authorizeReading(hub, visit.principal, environment)
+    const overlay = overlayOf(hub, environment)
+    const path = visit.segments.slice(visit.segments[2] === 'distfiles' ? 3 : 2).join('/')
     if (path === 'layout.conf') {
-      response.set('Cache-Control', 'no-cache').type('text/plain').send(layoutConf)
-      return
+      visit.answer(
+        200,
+        { 'Cache-Control': 'no-cache', 'Content-Type': 'text/plain; charset=utf-8' },
+        layoutConf,
+      )
+      return true
     }
-    const build = await findDistfile(hub, environment, path)
-    if (!build)
+    await blobs.send(visit, await distfiles.find(overlay, path))
+    return true
+  }
+}
+
+/**
+ * What was found in the records for a path. What an environment has released stays in its mirror, and other names come
+ * with a revision: so a path is looked up once per revision.
+ */
+class KnownDistfiles {
+  readonly #hub: Pick<Hub, 'records'>
+  readonly #known = new WeakMap<object, Map<string, BuildRow>>()
+
+  constructor(hub: Pick<Hub, 'records'>) {
+    this.#hub = hub
+  }
+
+  /** @throws {HubError} `distfile.unknown`. */
+  async find({ environment, state }: Overlay, path: string): Promise<BuildRow> {
+    const known = this.#of(state)
+    const build = known?.get(path) ?? (await this.#look(environment, path))
+    if (!build) {
       throw new HubError(
         'distfile.unknown',
         `the mirror of ${environment} has no ${JSON.stringify(path.slice(0, 200))}`,
       )
-    await sendBlob(request, response, hub.blobs.path(build.sha512), build)
-  })
-  return routes
-}
-
-async function findDistfile(
-  hub: Pick<Hub, 'records'>,
-  environment: string,
-  path: string,
-): Promise<BuildRow | undefined> {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  if (/^[0-9a-f]{128}$/.test(name)) {
-    return path === contentHashPath(name)
-      ? await hub.records.releases.findDistfileBySha512(environment, name)
-      : undefined
+    }
+    known?.set(path, build)
+    return build
   }
-  const build = await hub.records.releases.findDistfile(environment, name)
-  return build && (path === name || path === filenameHashPath(name)) ? build : undefined
+
+  #of(state: object | null): Map<string, BuildRow> | undefined {
+    if (state === null) return undefined
+    const known = this.#known.get(state) ?? new Map<string, BuildRow>()
+    this.#known.set(state, known)
+    return known
+  }
+
+  async #look(environment: string, path: string): Promise<BuildRow | undefined> {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (/^[0-9a-f]{128}$/.test(name)) {
+      return path === contentHashPath(name)
+        ? await this.#hub.records.releases.findDistfileBySha512(environment, name)
+        : undefined
+    }
+    const build = await this.#hub.records.releases.findDistfile(environment, name)
+    return build && (path === name || path === filenameHashPath(name)) ? build : undefined
+  }
 }

@@ -135,8 +135,7 @@ async function putFile(
 
 function readable(hub: Hub, request: Request, response: Response): EnvironmentConfig {
   const name = parameter(request, 'environment')
-  principalOf(response)
-  authorizeReading(hub, response, name)
+  authorizeReading(hub, principalOf(response), name)
   overlayOf(hub, name)
   const environment = hub.config.environments.find((candidate) => candidate.name === name)
   if (!environment)

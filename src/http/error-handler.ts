@@ -1,9 +1,12 @@
 /** Turns what a handler threw into `application/problem+json` (RFC 9457). A fault tells its request id and no more. */
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
 import { MulterError } from 'multer'
 import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { tooLarge } from '../builds/receive-bytes.ts'
+
+type Needs = Pick<Hub, 'log' | 'config'>
 
 /** What a client may still be sending when it is refused, and the hub takes and drops so that it hears the answer. */
 const DROPPED_BYTES = 256 * 1024 * 1024
@@ -17,47 +20,45 @@ const OF_THE_CONTENT = [
   'Content-Length',
 ] as const
 
-export function errorHandler(hub: Pick<Hub, 'log' | 'config'>): ErrorRequestHandler {
-  return (error: unknown, request, response, next) => {
-    if (response.headersSent) {
-      next(error)
-      return
-    }
-    const refusal = refusalOf(hub, error, request)
-    if (refusal === null) {
-      hub.log.error({ err: error, requestId: requestId(response), path: request.path }, 'a request failed')
-      sendProblem(request, response, {
-        status: 500,
-        code: 'fault',
-        title: 'The hub failed',
-        detail: 'see the hub’s log',
-      })
-      return
-    }
-    const { status, title } = ERRORS[refusal.code]
-    if (status >= 500) {
-      hub.log.error(
-        { err: refusal, requestId: requestId(response), path: request.path },
-        'a request was refused',
-      )
-    }
-    sendProblem(request, response, {
-      ...refusal.extra,
-      status,
-      code: refusal.code,
-      title,
-      detail: refusal.message,
-    })
+export function errorHandler(hub: Needs): ErrorRequestHandler {
+  return (error: unknown, request, response, _next) => {
+    answerFailure(hub, error, request, response)
   }
+}
+
+/** Answers with the problem; where an answer has begun already, it is cut. A fault is logged. */
+export function answerFailure(
+  hub: Needs,
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const refusal = refusalOf(hub, error, request)
+  const status = refusal === null ? 500 : ERRORS[refusal.code].status
+  if (status >= 500) {
+    const what = refusal === null ? 'a request failed' : 'a request was refused'
+    hub.log.error({ err: error, requestId: requestId(response), path: pathOf(request) }, what)
+  }
+  if (response.headersSent) response.destroy()
+  else sendProblem(request, response, refusal === null ? FAULT : problemOf(refusal))
 }
 
 /** For addresses that no route took. */
 export const notFound: RequestHandler = (request) => {
-  const path = request.path.slice(0, 200)
-  throw new HubError(
+  throw unknownAddress(request)
+}
+
+export function unknownAddress(request: IncomingMessage): HubError {
+  return new HubError(
     'request.unknown_route',
-    `there is no ${JSON.stringify(path)}; docs/api.md lists the addresses`,
+    `there is no ${JSON.stringify(pathOf(request).slice(0, 200))}; docs/api.md lists the addresses`,
   )
+}
+
+/** The path as it was asked for; Express shortens `url` within its routers. */
+function pathOf(request: IncomingMessage): string {
+  const url = (request as Partial<Request>).originalUrl ?? request.url ?? ''
+  return url.split('?', 1)[0] ?? ''
 }
 
 interface Problem extends Record<string, unknown> {
@@ -67,20 +68,30 @@ interface Problem extends Record<string, unknown> {
   readonly detail: string
 }
 
-function sendProblem(request: Request, response: Response, problem: Problem): void {
-  if (!request.complete && Number(request.headers['content-length'] ?? Infinity) > DROPPED_BYTES) {
-    response.set('Connection', 'close')
-  }
-  for (const name of OF_THE_CONTENT) response.removeHeader(name)
-  response.set('Cache-Control', 'no-store')
-  if (problem.status === 401) response.set('WWW-Authenticate', 'Basic realm="portage-hub", charset="UTF-8"')
-  response
-    .status(problem.status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', ...problem, requestId: requestId(response) }) + '\n')
+const FAULT: Problem = { status: 500, code: 'fault', title: 'The hub failed', detail: 'see the hub’s log' }
+
+function problemOf({ code, message, extra }: HubError): Problem {
+  const { status, title } = ERRORS[code]
+  return { ...extra, status, code, title, detail: message }
 }
 
-function refusalOf(hub: Pick<Hub, 'config'>, error: unknown, request: Request): HubError | null {
+function sendProblem(request: IncomingMessage, response: ServerResponse, problem: Problem): void {
+  if (!request.complete && Number(request.headers['content-length'] ?? Infinity) > DROPPED_BYTES) {
+    response.setHeader('Connection', 'close')
+  }
+  for (const name of OF_THE_CONTENT) response.removeHeader(name)
+  if (problem.status === 401)
+    response.setHeader('WWW-Authenticate', 'Basic realm="portage-hub", charset="UTF-8"')
+  const body = JSON.stringify({ type: 'about:blank', ...problem, requestId: requestId(response) }) + '\n'
+  response.writeHead(problem.status, {
+    'Cache-Control': 'no-store',
+    'Content-Type': 'application/problem+json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function refusalOf(hub: Needs, error: unknown, request: IncomingMessage): HubError | null {
   if (error instanceof HubError) return error
   if (error instanceof MulterError) return refusalOfMulter(hub, error)
   const { type, status, code, message } = error as {
@@ -97,6 +108,8 @@ function refusalOf(hub: Pick<Hub, 'config'>, error: unknown, request: Request): 
   const isCut =
     code === 'ECONNRESET' ||
     /^(Unexpected end of form|Request aborted|Request closed|aborted)/.test(message ?? '')
+  const unstored = refusalOfDisk(error, code)
+  if (unstored !== null) return unstored
   // A request that came whole is destroyed too, once it is read: what fails after that is no cut.
   if (isCut || (request.destroyed && !request.complete)) {
     return new HubError(
@@ -110,12 +123,24 @@ function refusalOf(hub: Pick<Hub, 'config'>, error: unknown, request: Request): 
   return null
 }
 
+/** What a disk says, through a file or through the database, that takes no more or nothing at all. */
+function refusalOfDisk(cause: unknown, code = ''): HubError | null {
+  const why = /^(?:ENOSPC|EDQUOT|SQLITE_FULL)$/.test(code)
+    ? 'is full'
+    : /^(?:EROFS|SQLITE_READONLY.*)$/.test(code)
+      ? 'is read-only'
+      : null
+  if (why === null) return null
+  const detail = `the hub's disk ${why}; send it again when the hub's administrator has seen to that`
+  return new HubError('storage.full', detail, {}, { cause })
+}
+
 function refusalOfMulter(hub: Pick<Hub, 'config'>, error: MulterError): HubError {
   if (error.code === 'LIMIT_FILE_SIZE') return tooLarge(hub.config.maxUploadBytes)
   const field = error.field === undefined ? '' : ` (${JSON.stringify(error.field.slice(0, 100))})`
   return new HubError('request.invalid', `the form is not as documented: ${error.message}${field}`)
 }
 
-export function requestId(response: Response): string {
+export function requestId(response: ServerResponse): string {
   return String(response.getHeader('X-Request-Id') ?? '')
 }

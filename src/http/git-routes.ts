@@ -2,8 +2,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { Router } from 'express'
-import type { Request, Response } from 'express'
 import { HubError } from '../errors.ts'
 import { parseProtocolVersion } from '../git/advertisement.ts'
 import type { Hub } from '../hub.ts'
@@ -13,54 +11,68 @@ import type { Overlay } from '../overlays/overlay.ts'
 import { GitServer } from '../overlays/serve-git.ts'
 import type { GitAnswer } from '../overlays/serve-git.ts'
 import { authorizeReading } from './auth.ts'
-import { parameter } from './request.ts'
+import type { Door } from './node-door.ts'
+import type { Headers, Visit } from './visit.ts'
 
 /** A request of git lists what it has; one for an overlay needs a few kilobytes. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
-export function gitRoutes(hub: Hub, server = new GitServer()): Router {
-  const routes = Router()
-  routes.get('/git/:repository/info/refs', (request, response) => {
-    const overlay = servedOverlay(hub, request, response)
-    if (request.query['service'] !== 'git-upload-pack') {
-      throw new HubError(
-        'request.invalid',
-        'this repository is read by the smart HTTP protocol: ?service=git-upload-pack',
-      )
-    }
-    const version = parseProtocolVersion(request.get('Git-Protocol'))
-    sendWhole(response, server.advertise(overlay.state?.commit ?? null, version))
-  })
-  routes.post('/git/:repository/git-upload-pack', async (request, response) => {
-    const overlay = servedOverlay(hub, request, response)
-    const body = await readBody(request)
-    const left = new AbortController()
-    response.once('close', () => {
-      left.abort()
-    })
-    const answer = await server.answerUploadPack({
-      overlay: { tip: overlay.state, former: overlay.former },
-      blob: async (oid) => await readOverlayBlob(hub.records, oid),
-      repository: overlay.repository,
-      body,
-      protocolVersion: parseProtocolVersion(request.get('Git-Protocol')),
-      signal: left.signal,
-    })
-    await send(response, answer)
-  })
-  return routes
+export function gitDoor(hub: Hub, server = new GitServer()): Door {
+  return async (visit) => {
+    const { method } = visit.request
+    const [, repository = '', ...rest] = visit.segments
+    const place = rest.join('/')
+    const isRead = method === 'GET' || method === 'HEAD'
+    if (place === 'info/refs' && isRead) advertise(server, visit, servedOverlay(hub, visit, repository))
+    else if (place === 'git-upload-pack' && method === 'POST') {
+      await answerUploadPack(hub, server, visit, servedOverlay(hub, visit, repository))
+    } else return false
+    return true
+  }
 }
 
-function servedOverlay(hub: Hub, request: Request, response: Response): Overlay {
-  const match = /^([a-z0-9-]+)\.git$/.exec(parameter(request, 'repository'))
-  const environment = match?.[1] ?? parameter(request, 'repository')
-  authorizeReading(hub, response, environment)
+function advertise(server: GitServer, visit: Visit, overlay: Overlay): void {
+  if (visit.query('service') !== 'git-upload-pack') {
+    throw new HubError(
+      'request.invalid',
+      'this repository is read by the smart HTTP protocol: ?service=git-upload-pack',
+    )
+  }
+  const version = parseProtocolVersion(visit.header('git-protocol'))
+  sendWhole(visit, server.advertise(overlay.state?.commit ?? null, version))
+}
+
+async function answerUploadPack(hub: Hub, server: GitServer, visit: Visit, overlay: Overlay): Promise<void> {
+  const body = await readBody(visit)
+  const left = new AbortController()
+  visit.response.once('close', () => {
+    if (!visit.response.writableFinished) left.abort()
+  })
+  const answer = await server.answerUploadPack({
+    overlay: {
+      tip: overlay.state,
+      former: overlay.former,
+      recall: async (commit) => await overlay.recall(commit),
+    },
+    blob: async (oid) => await readOverlayBlob(hub.records, oid),
+    repository: overlay.repository,
+    body,
+    protocolVersion: parseProtocolVersion(visit.header('git-protocol')),
+    signal: left.signal,
+  })
+  await send(visit, answer)
+}
+
+function servedOverlay(hub: Hub, visit: Visit, repository: string): Overlay {
+  const match = /^([a-z0-9-]+)\.git$/.exec(repository)
+  const environment = match?.[1] ?? repository
+  authorizeReading(hub, visit.principal, environment)
   if (!match) throw new HubError('environment.unknown', 'an overlay is /git/<environment>.git')
   return overlayOf(hub, environment)
 }
 
-async function readBody(request: Request): Promise<Buffer> {
-  const encoding = request.get('Content-Encoding') ?? 'identity'
+async function readBody({ request }: Visit): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new HubError(
       'request.invalid',
@@ -84,24 +96,24 @@ async function readBody(request: Request): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function send(response: Response, answer: GitAnswer): Promise<void> {
+async function send(visit: Visit, answer: GitAnswer): Promise<void> {
   if (Buffer.isBuffer(answer.body)) {
-    sendWhole(response, answer)
+    sendWhole(visit, { contentType: answer.contentType, body: answer.body })
     return
   }
-  setHeader(response, answer)
+  visit.begin(200, headersOf(answer))
   try {
-    await pipeline(Readable.from(answer.body, { objectMode: false }), response)
+    await pipeline(Readable.from(answer.body, { objectMode: false }), visit.response)
   } catch (error) {
+    // A client that leaves is no fault of the hub.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   }
 }
 
-function sendWhole(response: Response, answer: GitAnswer): void {
-  setHeader(response, answer)
-  response.end(answer.body)
+function sendWhole(visit: Visit, answer: { readonly contentType: string; readonly body: Buffer }): void {
+  visit.answer(200, headersOf(answer), answer.body)
 }
 
-function setHeader(response: Response, { contentType }: GitAnswer): void {
-  response.set({ 'Content-Type': contentType, 'Cache-Control': 'no-cache, max-age=0, must-revalidate' })
+function headersOf({ contentType }: Pick<GitAnswer, 'contentType'>): Headers {
+  return { 'Content-Type': contentType, 'Cache-Control': 'no-cache, max-age=0, must-revalidate' }
 }

@@ -1,6 +1,4 @@
 /** `/overlays/…`: an overlay as a zip, of now or of any revision, and its files one by one. */
-import { Router } from 'express'
-import type { Request, Response } from 'express'
 import { HubError } from '../errors.ts'
 import { EMPTY_TREE, lookup } from '../git/tree.ts'
 import type { Tree } from '../git/tree.ts'
@@ -9,7 +7,10 @@ import { overlayOf } from '../overlays/overlay-of.ts'
 import { OverlayZips } from '../overlays/overlay-zips.ts'
 import { readOverlayBlob, treeAt } from '../overlays/overlay-history.ts'
 import { authorizeReading } from './auth.ts'
-import { parameter } from './request.ts'
+import type { Door } from './node-door.ts'
+import type { Visit } from './visit.ts'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** `staging` or `staging@12`. */
 interface Place {
@@ -17,31 +18,34 @@ interface Place {
   readonly revision: number | null
 }
 
-export function overlayFileRoutes(hub: Hub): Router {
-  const routes = Router()
-  routes.get('/overlays/:file', async (request, response) => {
-    const name = parameter(request, 'file')
-    if (!name.endsWith('.zip'))
-      throw new HubError('request.unknown_route', 'an overlay is /overlays/<environment>.zip')
-    const place = openPlace(hub, response, name.slice(0, -'.zip'.length))
-    await sendZip(hub, request, response, place, await treeOf(hub, place))
-  })
-  routes.get(['/overlays/:place/tree', '/overlays/:place/tree/*path'], async (request, response) => {
-    const place = openPlace(hub, response, parameter(request, 'place'))
-    const tree = await treeOf(hub, place)
-    await sendEntry(hub, request, response, {
-      place,
-      tree,
-      path: parameter(request, 'path').replace(/\/$/, ''),
-    })
-  })
-  return routes
+export function overlayFileDoor(hub: Hub): Door {
+  return async (visit) => {
+    const { method } = visit.request
+    const [, name = '', tree, ...path] = visit.segments
+    if (method !== 'GET' && method !== 'HEAD') return false
+    if (visit.segments.length === 2) await answerZip(hub, visit, name)
+    else if (tree === 'tree') await answerEntry(hub, visit, name, path.join('/').replace(/\/$/, ''))
+    else return false
+    return true
+  }
 }
 
-function openPlace(hub: Hub, response: Response, text: string): Place {
+async function answerZip(hub: Hub, visit: Visit, name: string): Promise<void> {
+  if (!name.endsWith('.zip'))
+    throw new HubError('request.unknown_route', 'an overlay is /overlays/<environment>.zip')
+  const place = openPlace(hub, visit, name.slice(0, -'.zip'.length))
+  await sendZip(hub, visit, place, await treeOf(hub, place))
+}
+
+async function answerEntry(hub: Hub, visit: Visit, name: string, path: string): Promise<void> {
+  const place = openPlace(hub, visit, name)
+  await sendEntry(hub, visit, { place, tree: await treeOf(hub, place), path })
+}
+
+function openPlace(hub: Hub, visit: Visit, text: string): Place {
   const match = /^([a-z0-9-]+)(?:@([1-9][0-9]{0,14}))?$/.exec(text)
   const environment = match?.[1] ?? text
-  authorizeReading(hub, response, environment)
+  authorizeReading(hub, visit.principal, environment)
   overlayOf(hub, environment)
   return { environment, revision: match?.[2] === undefined ? null : Number(match[2]) }
 }
@@ -51,58 +55,47 @@ async function treeOf(hub: Hub, { environment, revision }: Place): Promise<Tree>
   return overlayOf(hub, environment).state?.tree ?? EMPTY_TREE
 }
 
-async function sendZip(
-  hub: Hub,
-  request: Request,
-  response: Response,
-  place: Place,
-  tree: Tree,
-): Promise<void> {
-  response.set({
-    ETag: OverlayZips.etag(tree),
-    'Cache-Control': cacheControl(response, place),
+async function sendZip(hub: Hub, visit: Visit, place: Place, tree: Tree): Promise<void> {
+  const etag = OverlayZips.etag(tree)
+  const headers = {
+    ETag: etag,
+    'Cache-Control': cacheControl(visit, place),
     'Content-Type': 'application/zip',
-  })
-  if (request.fresh) {
-    response.status(304).end()
-    return
   }
-  const zip = await hub.zips.zipOf(tree)
-  response.set('Content-Length', String(zip.byteLength)).end(request.method === 'HEAD' ? undefined : zip)
+  if (visit.isFresh({ etag })) visit.answer(304, headers)
+  else visit.answer(200, headers, await hub.zips.zipOf(tree))
 }
 
 async function sendEntry(
   hub: Hub,
-  request: Request,
-  response: Response,
+  visit: Visit,
   { place, tree, path }: { readonly place: Place; readonly tree: Tree; readonly path: string },
 ): Promise<void> {
   const entry = path === '' ? undefined : lookup(tree, path)
   const folder = path === '' ? tree : entry?.tree
-  response.set({ 'Cache-Control': cacheControl(response, place), ETag: `"${entry?.oid ?? tree.oid}"` })
-  if (folder) {
-    const items = folder.entries.map(({ name, oid, tree: below }) => ({
-      name,
-      type: below ? 'folder' : 'file',
-      oid,
-    }))
-    response.json({ path, items })
-    return
-  }
-  if (!entry)
+  const etag = `"${entry?.oid ?? tree.oid}"`
+  const headers = { ETag: etag, 'Cache-Control': cacheControl(visit, place) }
+  if (!folder && !entry) {
     throw new HubError(
       'overlay.no_such_path',
       `the overlay of ${place.environment} has no ${JSON.stringify(path.slice(0, 200))}`,
     )
-  if (request.fresh) {
-    response.status(304).end()
-    return
   }
-  response.set('Content-Security-Policy', "default-src 'none'; sandbox")
-  response.type('text/plain; charset=utf-8').send(await readOverlayBlob(hub.records, entry.oid))
+  if (visit.isFresh({ etag })) visit.answer(304, headers)
+  else if (folder) visit.answer(200, { ...headers, 'Content-Type': JSON_TYPE }, folderJson(path, folder))
+  else if (entry) {
+    const text = await readOverlayBlob(hub.records, entry.oid)
+    visit.answer(200, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }, text)
+  }
 }
 
-function cacheControl(response: Response, { revision }: Place): string {
-  const scope = response.locals['principal'] === undefined ? 'public' : 'private'
-  return revision === null ? `${scope}, no-cache` : `${scope}, max-age=31536000, immutable`
+function folderJson(path: string, folder: Tree): string {
+  const items = folder.entries.map(({ name, oid, tree }) => ({ name, type: tree ? 'folder' : 'file', oid }))
+  return JSON.stringify({ path, items })
+}
+
+function cacheControl(visit: Visit, { revision }: Place): string {
+  return revision === null
+    ? `${visit.cacheScope}, no-cache`
+    : `${visit.cacheScope}, max-age=31536000, immutable`
 }

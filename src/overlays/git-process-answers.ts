@@ -3,15 +3,15 @@
  * answer depends on the request and the tip alone and may be kept; one too large to keep goes to its asker as
  * it comes.
  */
+import type { ByteCache } from '../byte-cache.ts'
 import { HubError } from '../errors.ts'
 import type { GitProcess } from '../storage/git-repository.ts'
 import type { GitQuestion } from './serve-git.ts'
 import { Flights, Places } from './shared-answers.ts'
-import type { ByteCache } from './shared-answers.ts'
 
 /** What git says when the request, not the repository, is at fault. */
 const REFUSALS =
-  /no commits selected for shallow requests|deepen-not is not a ref|ambiguous deepen-not|invalid filter-spec/
+  /no commits selected for shallow requests|deepen-not is not a ref|ambiguous deepen-not|invalid filter-spec|filtering capability not negotiated|cannot be used together|invalid shallow object [0-9a-f]+/
 
 /** In an answer that failed: the client is told why in its own protocol. */
 const TOLD_BY_GIT = 'ERR upload-pack: '

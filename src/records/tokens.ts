@@ -7,11 +7,43 @@ import type { TokenTable } from './schema.ts'
 
 export type TokenRow = Selectable<TokenTable>
 
+/**
+ * Tokens by the digest of their secret, as read before: a node shows its token with every poll. Any change of a token
+ * empties it, so whoever writes the table otherwise, beside this hub, must not.
+ */
+export class KnownTokens {
+  readonly #rows = new Map<string, TokenRow>()
+  #changes = 0
+
+  get(secretSha256: string): TokenRow | undefined {
+    return this.#rows.get(secretSha256)
+  }
+
+  /** Gives the function that keeps a row, unless a token was changed since: the row may be of the time before. */
+  reading(): (row: TokenRow) => void {
+    const changes = this.#changes
+    return (row) => {
+      if (this.#changes !== changes) return
+      if (this.#rows.size >= MOST_KNOWN) this.#rows.clear()
+      this.#rows.set(row.secretSha256, row)
+    }
+  }
+
+  forget(): void {
+    this.#changes++
+    this.#rows.clear()
+  }
+}
+
+const MOST_KNOWN = 20_000
+
 export class TokenRecords {
   readonly #db: Db
+  readonly #known: KnownTokens
 
-  constructor(db: Db) {
+  constructor(db: Db, known: KnownTokens) {
     this.#db = db
+    this.#known = known
   }
 
   async add(token: TokenRow): Promise<void> {
@@ -23,11 +55,16 @@ export class TokenRecords {
   }
 
   async findBySecret(secretSha256: string): Promise<TokenRow | undefined> {
-    return await this.#db
+    const known = this.#known.get(secretSha256)
+    if (known) return known
+    const keep = this.#known.reading()
+    const row = await this.#db
       .selectFrom('tokens')
       .selectAll()
       .where('secretSha256', '=', secretSha256)
       .executeTakeFirst()
+    if (row) keep(row)
+    return row
   }
 
   /** Revoked from now on; a second call keeps the first time. */
@@ -38,6 +75,7 @@ export class TokenRecords {
       .where('id', '=', id)
       .where('revokedAt', 'is', null)
       .execute()
+    this.#known.forget()
   }
 
   /** Revokes what `createdBy` made, but for the one with this secret. */
@@ -49,6 +87,7 @@ export class TokenRecords {
       .where('secretSha256', '!=', secretSha256)
       .where('revokedAt', 'is', null)
       .execute()
+    this.#known.forget()
   }
 
   async hasAdministrator(): Promise<boolean> {
