@@ -31,6 +31,14 @@ const flag = z.preprocess(
 )
 const BYTES = 'must be a size such as 500MiB or 16GiB, or a number of bytes'
 const bytes = z.preprocess(parseBytes, z.int(BYTES).min(1, BYTES))
+const TIME = 'must be a time such as 90m, 24h or 7d, or a number of seconds'
+const seconds = z.preprocess(
+  parseSeconds,
+  z
+    .int(TIME)
+    .min(1, TIME)
+    .max(365 * 86_400, TIME),
+)
 const count = (least: number, most: number) => {
   const message = `must be a whole number from ${String(least)} to ${String(most)}`
   return z.coerce.number(message).int(message).min(least, message).max(most, message)
@@ -58,6 +66,15 @@ export const SETTINGS = {
     schema: flag,
     default: false,
     meaning: 'believe X-Forwarded-* of a proxy on a private address',
+  },
+  accelRedirect: {
+    env: 'HUB_ACCEL_REDIRECT',
+    schema: z
+      .string()
+      .regex(/^(?:\/[\w.-]+)+$/, 'must be the path of a location, such as /archive')
+      .nullable(),
+    default: null,
+    meaning: 'location by which an nginx in front sends archived files (X-Accel-Redirect)',
   },
   publicUrl: {
     env: 'HUB_PUBLIC_URL',
@@ -159,6 +176,12 @@ export const SETTINGS = {
     schema: bytes,
     default: 16 * 2 ** 30,
     meaning: 'largest tarball, bytes or 500MiB, 16GiB',
+  },
+  uploadExpiresSec: {
+    env: 'HUB_UPLOAD_EXPIRES',
+    schema: seconds,
+    default: 86_400,
+    meaning: 'how long a resumable upload is kept after its last byte: 90m, 24h, 7d',
   },
   maxUnpackedBytes: {
     env: 'HUB_MAX_UNPACKED',
@@ -307,10 +330,21 @@ function parseBytes(value: unknown): unknown {
   return Number(match[1]) * 1024 ** exponent
 }
 
+/** `90m`, `24h`, `7d` or a plain number of seconds. */
+function parseSeconds(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  const match = /^(\d{1,9})([smhd]?)$/.exec(value.trim())
+  if (!match) return value
+  const units: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 }
+  return Number(match[1]) * (units[match[2] ?? ''] ?? 1)
+}
+
 /** What the command line takes from its environment. */
 export interface ClientSettings {
   readonly url: string
   readonly token: string | null
+  /** Where programs keep what they remember between runs (XDG Base Directory); null where there is no such place. */
+  readonly stateFolder: string | null
   /** Of the CI job that runs the command, as Jenkins, GitHub Actions and GitLab name them; null where unknown. */
   readonly ci: { readonly commit: string | null; readonly branch: string | null; readonly url: string | null }
 }
@@ -323,6 +357,7 @@ export function clientSettings(env: Environment = process.env): ClientSettings {
   return {
     url: first('HUB_URL') ?? 'http://127.0.0.1:8080',
     token: first('HUB_TOKEN'),
+    stateFolder: first('XDG_STATE_HOME') ?? (env['HOME'] ? `${env['HOME']}/.local/state` : null),
     ci: {
       commit: first('GIT_COMMIT', 'GITHUB_SHA', 'CI_COMMIT_SHA'),
       branch: first('BRANCH_NAME', 'GIT_BRANCH', 'GITHUB_REF_NAME', 'CI_COMMIT_REF_NAME'),

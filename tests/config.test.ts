@@ -49,6 +49,22 @@ test('without settings there are defaults that work on one machine', () => {
   expect(Object.isFrozen(load())).toBe(true)
 })
 
+test.each([
+  ['45', 45],
+  ['90s', 90],
+  ['90m', 5400],
+  ['24h', 86_400],
+  ['7d', 604_800],
+])('a time of %s is %i seconds', (text, seconds) => {
+  expect(load({ HUB_UPLOAD_EXPIRES: text }).uploadExpiresSec).toBe(seconds)
+})
+
+test.each(['0', '-1h', '1w', 'soon', '400d'])('%s is no time', (text) => {
+  expect(faultsOf({ HUB_UPLOAD_EXPIRES: text })).toEqual([
+    'uploadExpiresSec (HUB_UPLOAD_EXPIRES): must be a time such as 90m, 24h or 7d, or a number of seconds',
+  ])
+})
+
 test('every setting has a variable of its own, a default that holds and a meaning', () => {
   const variables = Object.values(SETTINGS).map(({ env }) => env)
   expect(new Set(variables).size).toBe(variables.length)

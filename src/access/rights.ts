@@ -20,6 +20,8 @@ export interface Principal {
 export type Right =
   | { readonly to: 'administer' }
   | { readonly to: 'upload'; readonly app: string }
+  /** To send bytes before it is said of which app they are. */
+  | { readonly to: 'begin uploads' }
   | { readonly to: 'promote'; readonly environment: string }
   /** Overlay, distfiles and releases of an environment. */
   | { readonly to: 'read'; readonly environment: string }
@@ -31,7 +33,9 @@ const inEnvironment = (principal: Principal, right: Right): boolean =>
 
 const RIGHTS: Readonly<Record<Role, Rule>> = {
   administrator: () => true,
-  uploader: (principal, right) => right.to === 'upload' && isWithin(principal.apps, right.app),
+  uploader: (principal, right) =>
+    (right.to === 'upload' && isWithin(principal.apps, right.app)) ||
+    (right.to === 'begin uploads' && principal.apps?.length !== 0),
   promoter: (principal, right) =>
     right.to === 'read' || (right.to === 'promote' && inEnvironment(principal, right)),
   node: (principal, right) => right.to === 'read' && inEnvironment(principal, right),

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { HUB_VERSION } from '../version.ts'
@@ -14,6 +14,8 @@ import { Failure, wrongUsage } from './failure.ts'
 /** An ordinary request that is silent for so long is given up. Uploads may take as long as they need. */
 const SILENCE_MS = 5 * 60_000
 const KEEP_ALIVE_MS = 30_000
+/** A piece of an upload that moves no byte for so long goes on over another connection. */
+const CHUNK_SILENCE_MS = 2 * 60_000
 
 export interface Answer<T> {
   /** 200 or 201. */
@@ -48,6 +50,11 @@ export class Client {
       throw wrongUsage('the token has spaces or other characters that no token has')
     }
     this.#token = token
+  }
+
+  /** The hub's address, without a slash at its end. */
+  get address(): string {
+    return this.#where()
   }
 
   /** @throws {Failure} as every method here: what the hub refuses, or that there is none. */
@@ -92,11 +99,32 @@ export class Client {
   async upload<T>(path: string, query: Query, content: StreamedBody): Promise<Answer<T>> {
     const { response, body } = await this.#exchange('POST', path, query, {
       headers: { 'Content-Type': content.contentType, 'Content-Length': content.sizeBytes },
-      patient: true,
+      silenceMs: null,
       content,
     })
     refuseProblem(this.#where(), response, body)
     return { status: response.statusCode ?? 0, body: parseJson(this.#where(), response, body) as T }
+  }
+
+  /** A request whose answer is in its header fields, as tus has them. */
+  async fields(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string | number>>,
+    content: StreamedBody | null = null,
+  ): Promise<IncomingHttpHeaders> {
+    const ofContent = content && {
+      'Content-Type': content.contentType,
+      'Content-Length': content.sizeBytes,
+    }
+    const { response, body } = await this.#exchange(
+      method,
+      path,
+      {},
+      { headers: { ...headers, ...ofContent }, silenceMs: CHUNK_SILENCE_MS, content },
+    )
+    refuseProblem(this.#where(), response, body)
+    return response.headers
   }
 
   async #send(
@@ -111,7 +139,7 @@ export class Client {
     }
     const exchanged = await this.#exchange(method, path, query, {
       headers: headers ?? {},
-      patient: false,
+      silenceMs: SILENCE_MS,
       content: content === undefined ? null : { chunks: only(content.body) },
     })
     refuseProblem(this.#where(), exchanged.response, exchanged.body)
@@ -124,7 +152,8 @@ export class Client {
     query: Query,
     sent: {
       readonly headers: Readonly<Record<string, string | number>>
-      readonly patient: boolean
+      /** null: as long as it takes. */
+      readonly silenceMs: number | null
       readonly content: Pick<StreamedBody, 'chunks'> | null
     },
   ): Promise<{ response: IncomingMessage; body: Buffer }> {
@@ -143,8 +172,10 @@ export class Client {
       },
     })
     request.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS))
-    if (!sent.patient) {
-      request.setTimeout(SILENCE_MS, () => request.destroy(new Error('it has not answered for 5 minutes')))
+    const { silenceMs } = sent
+    if (silenceMs !== null) {
+      const silent = `it has not answered for ${String(silenceMs / 60_000)} minutes`
+      request.setTimeout(silenceMs, () => request.destroy(new Error(silent)))
     }
     try {
       return await this.#answerOf(request, sent.content)

@@ -23,7 +23,21 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('It must be an integer of 1 or more.')
 }
 
-/** The same as text, for arguments: a number that goes into an address as it is. */
+/** `64M`, `1GiB` or a plain number of bytes, for commander. */
+export function parseSize(text: string): number {
+  const [, count, unit] = /^([0-9]{1,12})(?:([KMGT])(?:iB)?)?$/.exec(text) ?? []
+  if (count !== undefined) return Number(count) * 1024 ** (unit === undefined ? 0 : 'KMGT'.indexOf(unit) + 1)
+  throw new InvalidArgumentError('It must be a size such as 64M or 1G.')
+}
+
+/** `90s`, `5m`, `1h` or a plain number of seconds, for commander. */
+export function parseSeconds(text: string): number {
+  const [, count, unit = 's'] = /^([0-9]{1,6})([smh]?)$/.exec(text) ?? []
+  if (count !== undefined) return Number(count) * ({ m: 60, h: 3600 }[unit] ?? 1)
+  throw new InvalidArgumentError('It must be a time such as 90s or 5m.')
+}
+
+/** A count as text, for arguments: a number that goes into an address as it is. */
 export function parseNumber(text: string): string {
   return String(parseCount(text))
 }

@@ -10,6 +10,8 @@ export class Progress implements Disposable {
   readonly #now: () => number
   #label = ''
   #startedMs = 0
+  /** What was done already when this work began: of an upload that goes on, its first part. */
+  #before = 0
   #drawnMs = -Infinity
 
   /** `now` gives milliseconds of any clock that only goes forward. */
@@ -20,9 +22,9 @@ export class Progress implements Disposable {
 
   /** Shows that `done` of `total` bytes of the work `label` are through; a new label starts a new bar. */
   bytes(label: string, done: number, total: number): void {
-    const seconds = this.#draws(label, done >= total)
+    const seconds = this.#draws(label, done, done >= total)
     if (seconds === null) return
-    const rate = seconds > 0 ? done / seconds : 0
+    const rate = seconds > 0 ? Math.max(0, done - this.#before) / seconds : 0
     const left = rate > 0 ? `, ${durationText((total - done) / rate)} left` : ''
     const percent = String(Math.floor((total === 0 ? 1 : done / total) * 100)).padStart(3)
     const amounts = `${sizeText(done)} of ${sizeText(total)}, ${sizeText(Math.round(rate))}/s${left}`
@@ -31,7 +33,7 @@ export class Progress implements Disposable {
 
   /** The same for things that are counted. `total` null: nobody knows how many there will be. */
   count(label: string, done: number, total: number | null): void {
-    if (this.#draws(label, done === total) === null) return
+    if (this.#draws(label, done, done === total) === null) return
     const amounts = total === null ? String(done) : `${String(done)} of ${String(total)}`
     this.#terminal.draw(`${label} ${total === null ? '' : `[${bar(done, total)}] `}${amounts}`)
   }
@@ -43,13 +45,14 @@ export class Progress implements Disposable {
   }
 
   /** Seconds since the work began, if the bar is to be drawn now; else null. */
-  #draws(label: string, atEnd: boolean): number | null {
+  #draws(label: string, done: number, atEnd: boolean): number | null {
     if (!this.#terminal.isWatched) return null
     const now = this.#now()
     const isNew = label !== this.#label
     if (isNew) {
       this.#label = label
       this.#startedMs = now
+      this.#before = done
     }
     if (!isNew && !atEnd && now - this.#drawnMs < REDRAW_MS) return null
     this.#drawnMs = now

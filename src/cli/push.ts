@@ -1,22 +1,28 @@
-/** Uploads a build: its digest first, so that the hub can tell whether all bytes arrived; then the bytes. */
+/**
+ * Uploads a build: its digest first, so that the hub can tell whether all bytes arrived; then the bytes, in one request
+ * or, if there are many, so that a connection that breaks costs nothing (`resumable-upload.ts`).
+ */
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
 import type { ClientSettings } from '../config.ts'
 import type { BuildAnswer, EnvironmentAnswer, PromotionAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
-import type { Client, Page, Query } from './client.ts'
+import type { Answer, Client, Page, Query } from './client.ts'
 import { EXIT } from './exit-status.ts'
 import type { ExitStatus } from './exit-status.ts'
 import { Failure } from './failure.ts'
 import { facts, harmless, sizeText, timeText, tookText } from './format.ts'
 import { streamedForm } from './form.ts'
 import type { FormFile } from './form.ts'
-import { parseCount } from './lists.ts'
+import { parseCount, parseSeconds, parseSize } from './lists.ts'
+import { Patience } from './patience.ts'
 import { Progress } from './progress.ts'
 import { GivenFile, readWhole } from './read-file.ts'
+import { endUpload, refuseByLimit, sendResumably } from './resumable-upload.ts'
 import { DRY_RUN, remote } from './session.ts'
 import type { Session } from './session.ts'
+import { UploadMemory } from './upload-memory.ts'
 
 interface Options {
   readonly build?: number
@@ -29,6 +35,10 @@ interface Options {
   readonly promote?: string
   readonly ciFacts: boolean
   readonly dryRun?: boolean
+  /** Bytes. */
+  readonly resumableAbove: number
+  /** Seconds. */
+  readonly retryFor: number
 }
 
 type UploadAnswer = BuildAnswer & {
@@ -58,6 +68,18 @@ export function addPush(program: Command): void {
       '--promote <where>',
       'true: where the policies say (the default); false: archive only; or an environment to publish it in as well',
     )
+    .option(
+      '--resumable-above <size>',
+      'send larger files so that they can go on where they were cut (default: 64M)',
+      parseSize,
+      64 * 2 ** 20,
+    )
+    .option(
+      '--retry-for <time>',
+      'how long to try again such a file while nothing moves (default: 2m)',
+      parseSeconds,
+      120,
+    )
     .option(...DRY_RUN)
   remote<Options>(command, EXAMPLES, async (session, options, app = '', path = '') => {
     await using file = await GivenFile.open(path)
@@ -69,41 +91,87 @@ export function addPush(program: Command): void {
   })
 }
 
-async function send({ client, terminal, settings }: Session, options: Options, app: string, file: GivenFile) {
-  const texts = [
-    ...(await textFile('recipe', options.recipe)),
-    ...(await textFile('ebuild.template', options.ebuildTemplate)),
-  ]
+type Fields = readonly (readonly [name: string, value: string])[]
+
+async function send(
+  session: Session,
+  options: Options,
+  app: string,
+  file: GivenFile,
+): Promise<Answer<UploadAnswer>> {
+  const { client, terminal, settings } = session
   const fields = fieldsOf(options, settings)
+  const isLarge = file.sizeBytes > options.resumableAbove
+  await textFiles(options)
   await checkBefore(client, app, fields)
+  if (isLarge) await refuseByLimit(client, file)
   using progress = new Progress(terminal)
+  const sha512 = await digestOf(file, progress)
+  const archive = async (more: Fields, files: readonly FormFile[]): Promise<Answer<UploadAnswer>> => {
+    const all = [...fields, ['sha512', sha512] as const, ...more]
+    const body = streamedForm(all, [...(await textFiles(options)), ...files])
+    const query: Query = { dryRun: options.dryRun }
+    return await client.upload<UploadAnswer>(apiPath('apps', app, 'builds'), query, body)
+  }
+  const onSent = (bytes: number): void => {
+    progress.bytes('sending', bytes, file.sizeBytes)
+  }
+  if (isLarge) return await sendLarge(session, options, { file, sha512, onSent, progress }, archive)
+  const fileName = basename(file.path)
+  const tarball = { field: 'tarball', fileName, sizeBytes: file.sizeBytes, chunks: file.chunks(onSent) }
+  return await archive([], [tarball])
+}
+
+interface LargeFile {
+  readonly file: GivenFile
+  readonly sha512: string
+  readonly onSent: (bytes: number) => void
+  readonly progress: Progress
+}
+
+async function sendLarge(
+  { client, terminal, settings }: Session,
+  { retryFor, dryRun }: Options,
+  { file, sha512, onSent, progress }: LargeFile,
+  archive: (more: Fields, files: readonly FormFile[]) => Promise<Answer<UploadAnswer>>,
+): Promise<Answer<UploadAnswer>> {
+  const memory = new UploadMemory(settings.stateFolder, client.address)
+  const note = (text: string): void => {
+    progress[Symbol.dispose]()
+    terminal.note(text)
+  }
+  const sending = { client, file, sha512, memory, onSent, note, patience: new Patience(retryFor * 1000) }
+  const answer = await sendResumably(sending, async (id) => {
+    try {
+      return await archive([['upload', id]], [])
+    } catch (error) {
+      // The file changed while it was sent, or on its way: these bytes are of no use to anybody.
+      if (error instanceof Failure && error.code === 'upload.digest_mismatch') {
+        memory.forget(sha512)
+        await endUpload(client, id)
+      }
+      throw error
+    }
+  })
+  // After a dry run the bytes wait for the real one.
+  if (dryRun !== true) memory.forget(sha512)
+  return answer
+}
+
+async function digestOf(file: GivenFile, progress: Progress): Promise<string> {
   const digest = createHash('sha512')
-  const check = file.chunks((bytes) => {
+  const chunks = file.chunks((bytes) => {
     progress.bytes('checking', bytes, file.sizeBytes)
   })
-  for await (const chunk of check) digest.update(chunk)
-  const tarball: FormFile = {
-    field: 'tarball',
-    fileName: basename(file.path),
-    sizeBytes: file.sizeBytes,
-    chunks: file.chunks((bytes) => {
-      progress.bytes('sending', bytes, file.sizeBytes)
-    }),
-  }
-  const query: Query = { dryRun: options.dryRun }
-  const body = streamedForm([...fields, ['sha512', digest.digest('hex')]], [...texts, tarball])
-  return await client.upload<UploadAnswer>(apiPath('apps', app, 'builds'), query, body)
+  for await (const chunk of chunks) digest.update(chunk)
+  return digest.digest('hex')
 }
 
 /**
  * The same form without its tarball. A hub that is not there, a token without the right or a field that does not hold
  * is better heard of before a large file is read and sent; all that may be wrong is that the tarball is missing.
  */
-async function checkBefore(
-  client: Client,
-  app: string,
-  fields: readonly (readonly [string, string])[],
-): Promise<void> {
+async function checkBefore(client: Client, app: string, fields: Fields): Promise<void> {
   try {
     await client.upload(apiPath('apps', app, 'builds'), { dryRun: true }, streamedForm(fields, []))
   } catch (error) {
@@ -111,7 +179,7 @@ async function checkBefore(
   }
 }
 
-function fieldsOf(options: Options, { ci }: ClientSettings): readonly (readonly [string, string])[] {
+function fieldsOf(options: Options, { ci }: ClientSettings): Fields {
   const { build, version, promote } = options
   const facts = options.ciFacts ? ci : { commit: null, branch: null, url: null }
   const fields: Readonly<Record<string, string | null | undefined>> = {
@@ -127,7 +195,11 @@ function fieldsOf(options: Options, { ci }: ClientSettings): readonly (readonly 
   )
 }
 
-/** As files, so that the hub sees their very bytes and can say what is wrong with them. */
+/** As files, so that the hub sees their very bytes and can say what is wrong with them. Each is read once per request. */
+async function textFiles({ recipe, ebuildTemplate }: Options): Promise<readonly FormFile[]> {
+  return [...(await textFile('recipe', recipe)), ...(await textFile('ebuild.template', ebuildTemplate))]
+}
+
 async function textFile(field: string, path: string | undefined): Promise<readonly FormFile[]> {
   if (path === undefined) return []
   const content = await readWhole(path)

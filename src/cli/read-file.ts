@@ -41,9 +41,12 @@ export class GivenFile implements AsyncDisposable {
     throw new Failure('fault', `${path} is no ordinary file; name the tarball itself`, EXIT.fault)
   }
 
-  /** All of its bytes. `onRead` hears how many there were so far. @throws {Failure} when it became shorter. */
-  async *chunks(onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
-    for (let at = 0; at < this.sizeBytes;) {
+  /**
+   * Its bytes, from `from` on. `onRead` hears how far it is, counted from the file's start.
+   * @throws {Failure} when it became shorter.
+   */
+  async *chunks(onRead: (bytes: number) => void, from = 0): AsyncGenerator<Buffer> {
+    for (let at = from; at < this.sizeBytes;) {
       const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, this.sizeBytes - at))
       const { bytesRead } = await this.#handle
         .read(chunk, 0, chunk.byteLength, at)

@@ -1,30 +1,27 @@
-/** The front door: every address, in one Express application. */
+/** The application: every address but those that nodes poll (`node-door.ts`). */
 import express from 'express'
-import type { Express, RequestHandler } from 'express'
+import type { Express } from 'express'
 import helmet from 'helmet'
 import type { Hub } from '../hub.ts'
-import { newId } from '../ids.ts'
 import { HUB_VERSION } from '../version.ts'
 import { appRoutes } from './app-routes.ts'
 import { identify } from './auth.ts'
 import { buildRoutes } from './build-routes.ts'
-import { distfileRoutes } from './distfile-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
-import { errorHandler, notFound, requestId } from './error-handler.ts'
-import { gitRoutes } from './git-routes.ts'
+import { errorHandler, notFound } from './error-handler.ts'
 import { idempotent } from './idempotency.ts'
-import { overlayFileRoutes } from './overlay-file-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
+import { resumableRoutes } from './resumable-routes.ts'
+import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
-export function createApp(hub: Hub): Express {
+export function createApp(hub: Hub, blobs: BlobSender): Express {
   const app = express()
   app.disable('x-powered-by')
   app.set('etag', false)
   app.set('query parser', 'simple')
   if (hub.config.trustProxy) app.set('trust proxy', 'loopback, linklocal, uniquelocal')
-  app.use(nameRequest(hub))
   app.use(
     helmet({
       crossOriginResourcePolicy: { policy: 'same-site' },
@@ -33,16 +30,13 @@ export function createApp(hub: Hub): Express {
   )
   app.use(operations(hub))
   app.use(identify(hub))
-  app.use('/api/v1', api(hub))
-  app.use(gitRoutes(hub))
-  app.use(overlayFileRoutes(hub))
-  app.use(distfileRoutes(hub))
+  app.use('/api/v1', api(hub, blobs))
   app.use(notFound)
   app.use(errorHandler(hub))
   return app
 }
 
-function api(hub: Hub): express.Router {
+function api(hub: Hub, blobs: BlobSender): express.Router {
   const routes = express.Router()
   // Uploads stream and hand-kept files are bytes; every other body is JSON and small.
   routes.use((_request, response, next) => {
@@ -52,25 +46,10 @@ function api(hub: Hub): express.Router {
       response.type('application/json').send(`${JSON.stringify(body, null, 2)}\n`)
     next()
   })
-  routes.use(uploadRoutes(hub), buildRoutes(hub), overlayHandRoutes(hub))
+  routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
   routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub))
   return routes
-}
-
-/** Gives each request an id, which its answer and every line about it in the log carry. */
-function nameRequest(hub: Pick<Hub, 'clock' | 'log'>): RequestHandler {
-  return (request, response, next) => {
-    response.set('X-Request-Id', newId('req', hub.clock.now()))
-    const started = performance.now()
-    response.once('close', () => {
-      const tookMs = Math.round(performance.now() - started)
-      const { method, path } = request
-      const status = response.writableFinished ? response.statusCode : 'aborted'
-      hub.log.debug({ requestId: requestId(response), method, path, status, tookMs }, 'request')
-    })
-    next()
-  }
 }
 
 /** Addresses that need no token and tell nothing that one would need. */

@@ -1,6 +1,7 @@
 /** `POST /apps/{app}/builds` and `PUT …/{build}/tarball`: what CI sends, from its bytes to its answer. */
 import { Router } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
+import { settleUpload, takeUpload } from '../builds/partial-upload.ts'
 import { receiveBuild } from '../builds/receive-build.ts'
 import type { ReceivedBuild } from '../builds/receive-build.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
@@ -12,6 +13,7 @@ import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
 import { findUploadOfKey, keyOf, uploadKeyRow } from './idempotency.ts'
+import { takeUploadField } from './plain-fields.ts'
 import { buildJson, promotionJson } from './representations.ts'
 import { isDryRun, parameter, query } from './request.ts'
 import { digestsOfHeader, parseUploadFields, receiveForm, receiveRawBody, tarballOf } from './upload.ts'
@@ -20,6 +22,8 @@ import type { UploadFields } from './upload.ts'
 interface ReceivedUpload {
   readonly fields: UploadFields
   readonly received: ReceivedFile
+  /** The resumable upload that the bytes are of; null when they came with the request. */
+  readonly uploadId: string | null
 }
 
 export function uploadRoutes(hub: Hub): Router {
@@ -34,8 +38,12 @@ export function uploadRoutes(hub: Hub): Router {
   routes.post('/apps/:app/builds', mayUpload, receiveForm(hub), async (request, response) => {
     // Discarded before the answer: who hears a refusal finds nothing left of the upload.
     await using received = tarballOf(request)
+    const uploadId = takeUploadField(request)
+    if (received === null && uploadId === null) throw missingTarball()
     const fields = parseUploadFields(request.body as Record<string, unknown>, [])
-    await answerOnce(hub, request, response, { fields, received })
+    if (received === null) await answerTaken(hub, request, response, fields, uploadId ?? '')
+    else if (uploadId === null) await answerOnce(hub, request, response, { fields, received, uploadId })
+    else throw new HubError('request.invalid', 'send the file or the id of an upload, not both')
   })
   routes.put('/apps/:app/builds/:build/tarball', mayUpload, async (request, response) => {
     const build = parameter(request, 'build')
@@ -43,9 +51,35 @@ export function uploadRoutes(hub: Hub): Router {
       throw new HubError('request.invalid', 'the path says which build it is; leave ?build= out')
     const fields = parseUploadFields({ ...request.query, build }, digestsOfHeader(request))
     await using received = await receiveRawBody(hub, request)
-    await answerUpload(hub, request, response, { fields, received })
+    await answerUpload(hub, request, response, { fields, received, uploadId: null })
   })
   return routes
+}
+
+function missingTarball(): HubError {
+  return new HubError(
+    'upload.missing_tarball',
+    'the form has no file "tarball" (curl -F tarball=@<file>), nor the id of an upload (upload=<id>)',
+  )
+}
+
+/** Bytes that came by `/uploads`. One at a time, so that the repetition of a request finds what the first one did. */
+async function answerTaken(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  fields: UploadFields,
+  id: string,
+): Promise<void> {
+  // All bytes are here; digesting them may take longer than a silent connection is otherwise kept.
+  request.setTimeout(0)
+  await hub.turns.run(`upload:${id}`, async () => {
+    const { upload, received } = await takeUpload(hub, principalOf(response), id)
+    await using bytes = received
+    // Without a number it is the app's next one, and stays that when the request is repeated.
+    const build = fields.build ?? (upload.app === parameter(request, 'app') ? upload.build : null)
+    await answerOnce(hub, request, response, { fields: { ...fields, build }, received: bytes, uploadId: id })
+  })
 }
 
 /** An upload without a number gets the app's next one; with an `Idempotency-Key` its repetition gets the same again. */
@@ -71,7 +105,7 @@ async function answerUpload(
   hub: Hub,
   request: Request,
   response: Response,
-  { fields, received }: ReceivedUpload,
+  { fields, received, uploadId }: ReceivedUpload,
 ): Promise<void> {
   // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
   request.setTimeout(0)
@@ -89,13 +123,17 @@ async function answerUpload(
     record: async (records, build) => {
       for (const promotion of promotionsOfUpload(hub, build, wanted)) await records.promotions.add(promotion)
       if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
+      if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },
   })
+  // Before the answer: who hears it finds nothing left beside the archive.
+  await received[Symbol.asyncDispose]()
   if (dryRun) {
     const { build, isNew, ebuildText } = archived
     response.json({ ...buildJson(build, []), dryRun: true, wouldArchive: isNew, ebuild: ebuildText })
     return
   }
+  if (uploadId !== null) await settleUpload(hub, uploadId, archived.build)
   await sendArchived(hub, request, response, archived)
 }
 

@@ -15,6 +15,7 @@ import { receiveBytes, tooLarge } from '../builds/receive-bytes.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import { readPlainFields } from './plain-fields.ts'
 import { parseBuildNumber, parseWith } from './request.ts'
 
 type Needs = Pick<Hub, 'blobs' | 'config' | 'log'>
@@ -146,7 +147,7 @@ export function receiveForm(hub: Needs): RequestHandler {
     const digest = bodyDigest(request)
     response.once('close', () => void discardTarball(hub, request))
     // What throws inside the callback of a stream would end the process: everything else comes after it.
-    await promisify(form)(request, response)
+    if (!(await readPlainFields(request, response))) await promisify(form)(request, response)
     try {
       for (const name of ['recipe', 'ebuild.template']) takeTextPart(request, name)
       digest.check()
@@ -158,11 +159,10 @@ export function receiveForm(hub: Needs): RequestHandler {
   }
 }
 
-/** The tarball of a form. @throws {HubError} `upload.missing_tarball`. */
-export function tarballOf(request: Request): ReceivedFile {
+/** The tarball of a form, null when it has none. */
+export function tarballOf(request: Request): ReceivedFile | null {
   const file = partOf(request, 'tarball')
-  if (file) return (file as unknown as StoredTarball).received
-  throw new HubError('upload.missing_tarball', 'the form has no file "tarball": curl -F tarball=@<file>')
+  return file ? (file as unknown as StoredTarball).received : null
 }
 
 function formStorage(hub: Needs): StorageEngine {
@@ -226,8 +226,9 @@ function takeTextPart(request: Request, name: string): void {
 
 async function discardTarball(hub: Needs, request: Request): Promise<void> {
   try {
-    const file = partOf(request, 'tarball') as unknown as StoredTarball | undefined
-    await file?.received[Symbol.asyncDispose]()
+    // A part whose bytes have not all come has none to discard: whoever receives them does.
+    const file = partOf(request, 'tarball') as unknown as Partial<StoredTarball> | undefined
+    await file?.received?.[Symbol.asyncDispose]()
   } catch (error) {
     hub.log.error({ err: error }, 'a received tarball could not be discarded')
   }
@@ -243,13 +244,14 @@ function bodyDigest(request: Request): { check(): void } {
     ...digest,
     hash: createHash(digest.algorithm),
   }))
-  if (declared.length > 0) {
-    request.on('data', (chunk: Buffer) => {
-      for (const { hash } of declared) hash.update(chunk)
-    })
+  const digest = (chunk: Buffer): void => {
+    for (const { hash } of declared) hash.update(chunk)
   }
+  if (declared.length > 0) request.on('data', digest)
   return {
     check() {
+      // A form may end before its body does; a digest that is finished takes no more.
+      request.off('data', digest)
       for (const { by, algorithm, hex, hash } of declared) {
         if (hash.digest('hex') === hex) continue
         throw new HubError(

@@ -2,6 +2,7 @@
 import cron from 'node-cron'
 import { resumePromotions } from '../environments/promote.ts'
 import type { Hub } from '../hub.ts'
+import { collectUploads } from './collect-uploads.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { repackOverlays } from './repack-overlays.ts'
 
@@ -11,6 +12,7 @@ type Job = (hub: Hub) => Promise<void>
 const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly job: Job }[] = [
   { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
+  { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
 ]
 

@@ -4,12 +4,14 @@ import { AppRecords } from './apps.ts'
 import { BuildRecords } from './builds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
 import { OverlayRecords } from './overlays.ts'
+import { PartialUploadRecords } from './partial-uploads.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
-import { TokenRecords } from './tokens.ts'
+import { KnownTokens, TokenRecords } from './tokens.ts'
 
 export class Records {
   readonly #db: Db
+  readonly #knownTokens: KnownTokens
   readonly apps: AppRecords
   readonly builds: BuildRecords
   readonly releases: ReleaseRecords
@@ -17,16 +19,19 @@ export class Records {
   readonly overlays: OverlayRecords
   readonly tokens: TokenRecords
   readonly idempotency: IdempotencyRecords
+  readonly partialUploads: PartialUploadRecords
 
-  constructor(db: Db) {
+  constructor(db: Db, knownTokens = new KnownTokens()) {
     this.#db = db
+    this.#knownTokens = knownTokens
     this.apps = new AppRecords(db)
     this.builds = new BuildRecords(db)
     this.releases = new ReleaseRecords(db)
     this.promotions = new PromotionRecords(db)
     this.overlays = new OverlayRecords(db)
-    this.tokens = new TokenRecords(db)
+    this.tokens = new TokenRecords(db, knownTokens)
     this.idempotency = new IdempotencyRecords(db)
+    this.partialUploads = new PartialUploadRecords(db)
   }
 
   /**
@@ -34,7 +39,9 @@ export class Records {
    * writer.
    */
   async transaction<T>(work: (records: Records) => Promise<T>): Promise<T> {
-    return await this.#db.transaction().execute(async (transaction) => await work(new Records(transaction)))
+    return await this.#db
+      .transaction()
+      .execute(async (transaction) => await work(new Records(transaction, this.#knownTokens)))
   }
 
   /** Whether the database answers. */

@@ -6,6 +6,7 @@
 export interface Schema {
   apps: AppTable
   builds: BuildTable
+  buildSearch: BuildSearchTable
   listings: ListingTable
   releases: ReleaseTable
   promotions: PromotionTable
@@ -15,6 +16,7 @@ export interface Schema {
   overlayBlobs: OverlayBlobTable
   tokens: TokenTable
   idempotencyKeys: IdempotencyKeyTable
+  partialUploads: PartialUploadTable
 }
 
 export interface AppTable {
@@ -54,6 +56,14 @@ export interface BuildTable {
   ciUrl: string | null
   uploadedBy: string
   receivedAt: string
+}
+
+/** Text of builds by trigrams, filled by a trigger; asked with `match`. */
+export interface BuildSearchTable {
+  /** In the order of arrival. */
+  rowid: number
+  app: string
+  build: number
 }
 
 /** What is inside a tarball: zstd-compressed JSON of `ArchiveEntry[]`, by the tarball's digest. */
@@ -150,4 +160,20 @@ export interface IdempotencyKeyTable {
   status: number
   body: string
   createdAt: string
+}
+
+export interface PartialUploadTable {
+  id: string
+  /** Who began it. */
+  tokenId: string
+  sizeBytes: number
+  /** So much of the file survives a power cut; what lies beyond in it counts for nothing. */
+  offsetBytes: number
+  /** `Upload-Metadata` as it was sent. */
+  metadata: string | null
+  /** The build that it became last; null while it is none. */
+  app: string | null
+  build: number | null
+  createdAt: string
+  expiresAt: string
 }

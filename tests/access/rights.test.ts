@@ -5,6 +5,7 @@ import type { Principal, Right, Role } from '../../src/access/rights.ts'
 const UNSCOPED: readonly Right[] = [
   { to: 'administer' },
   { to: 'upload', app: 'shop' },
+  { to: 'begin uploads' },
   { to: 'promote', environment: 'staging' },
   { to: 'read', environment: 'staging' },
 ]
@@ -22,12 +23,12 @@ function principal(role: Role, scope: Partial<Principal> = {}): Principal {
 }
 
 test.each<[Role, readonly boolean[]]>([
-  ['administrator', [true, true, true, true]],
-  ['uploader', [false, true, false, false]],
-  ['promoter', [false, false, true, true]],
-  ['node', [false, false, false, true]],
-  ['reader', [false, false, false, true]],
-])('%s may administer, upload, promote, read: %j', (role, allowed) => {
+  ['administrator', [true, true, true, true, true]],
+  ['uploader', [false, true, true, false, false]],
+  ['promoter', [false, false, false, true, true]],
+  ['node', [false, false, false, false, true]],
+  ['reader', [false, false, false, false, true]],
+])('%s may administer, upload, begin uploads, promote, read: %j', (role, allowed) => {
   expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
 })
 
@@ -51,6 +52,7 @@ describe('a scope', () => {
   test('of nothing allows nothing', () => {
     expect(may(principal('node', { environments: [] }), { to: 'read', environment: 'staging' })).toBe(false)
     expect(may(principal('uploader', { apps: [] }), { to: 'upload', app: 'shop' })).toBe(false)
+    expect(may(principal('uploader', { apps: [] }), { to: 'begin uploads' })).toBe(false)
   })
 
   test('of environments does not keep a promoter from reading: who promotes compares', () => {

@@ -7,6 +7,7 @@ import type { RawReply } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
+import { chunkHead, finished, TUS } from '../support/tus.ts'
 
 const BYTES = tarball({ 'shop/run': 'hi' })
 const NAME = 'hub-shop-0_p1.tar.gz'
@@ -15,6 +16,7 @@ interface Route {
   readonly call: string
   readonly body?: Buffer | object
   readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
   /** Besides administrators. Whoever is not named must get 403; nobody at all, 401. */
   readonly allowed: readonly string[]
 }
@@ -43,6 +45,23 @@ const ROUTES: readonly Route[] = [
     allowed: ['uploader'],
   },
   { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['uploader'] },
+  {
+    call: 'POST /api/v1/apps/shop/builds?dryRun=true',
+    body: { upload: '$upload' },
+    allowed: ['uploader'],
+  },
+  {
+    call: 'POST /api/v1/uploads?dryRun=true',
+    headers: { ...TUS, 'Upload-Length': '5' },
+    allowed: ['uploader'],
+  },
+  { call: 'GET /api/v1/uploads/$upload', allowed: ['uploader'] },
+  {
+    call: 'PATCH /api/v1/uploads/$upload',
+    headers: { ...TUS, ...chunkHead(BYTES.byteLength) },
+    allowed: ['uploader'],
+  },
+  { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['uploader'] },
   { call: 'GET /api/v1/environments', allowed: EVERYBODY },
   { call: 'GET /api/v1/environments/staging', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
@@ -95,28 +114,35 @@ beforeAll(async () => {
   ids['$sha256'] = body.tarball.sha256
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
   for (const role of ROLES) tokens.set(role, await hub.token(role))
+  ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('uploader') ?? '' })
 })
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
 })
 
 async function call(
-  route: Pick<Route, 'call' | 'body' | 'type'>,
+  route: Pick<Route, 'call' | 'body' | 'type' | 'headers'>,
   headers: Record<string, string>,
 ): Promise<RawReply> {
-  const [method = '', path = ''] = route.call.replace(/\$\w+/, (name) => ids[name] ?? '').split(' ')
+  const [method = '', path = ''] = withIds(route.call).split(' ')
   const body = Buffer.isBuffer(route.body)
     ? route.body
-    : route.body && Buffer.from(JSON.stringify(route.body))
+    : route.body && Buffer.from(withIds(JSON.stringify(route.body)))
   return await send(hub.url, {
     method,
     path,
     token: null,
-    headers: { 'Content-Type': route.type ?? 'application/json', 'Git-Protocol': 'version=2', ...headers },
+    headers: {
+      'Content-Type': route.type ?? 'application/json',
+      'Git-Protocol': 'version=2',
+      ...route.headers,
+      ...headers,
+    },
     ...(body ? { body } : {}),
   })
 }
 
+const withIds = (text: string): string => text.replace(/\$\w+/, (name) => ids[name] ?? '')
 const bearer = (secret = ''): Record<string, string> => ({ Authorization: `Bearer ${secret}` })
 const basic = (secret: string, user = 'node'): Record<string, string> => ({
   Authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,

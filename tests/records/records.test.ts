@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,8 @@ import { migrate } from '../../src/records/migrate.ts'
 import { Records } from '../../src/records/records.ts'
 import type { BuildRow } from '../../src/records/builds.ts'
 import type { ReleaseRow } from '../../src/records/releases.ts'
+
+const MIGRATIONS = new URL('../../migrations/', import.meta.url)
 
 async function openRecords(): Promise<Records> {
   const db = openSqlite(':memory:')
@@ -189,7 +192,8 @@ describe('the database', () => {
       await db.destroy()
     }
     using raw = closing(new Database(file.path))
-    expect(raw.database.prepare('select name from kysely_migration').all()).toHaveLength(1)
+    const applied = raw.database.prepare('select name from kysely_migration order by name').pluck().all()
+    expect(applied.map((name) => `${String(name)}.ts`)).toEqual(readdirSync(MIGRATIONS).sort())
     expect(raw.database.pragma('journal_mode', { simple: true })).toBe('wal')
     expect(raw.database.pragma('integrity_check', { simple: true })).toBe('ok')
   })
@@ -226,3 +230,24 @@ describe('the database', () => {
 function closing(database: Database.Database): Disposable & { readonly database: Database.Database } {
   return { database, [Symbol.dispose]: () => void database.close() }
 }
+
+test('a token is read once, and never again as it was before a change', async () => {
+  const records = await openRecords()
+  const token = {
+    ...{ id: 'tok_1', name: 'a node', role: 'node', apps: null, environments: null, maySendCommands: 0 },
+    ...{ secretSha256: 'a'.repeat(64), createdBy: 'x', createdAt: '2026-01-02T03:04:05Z' },
+    ...{ expiresAt: null, revokedAt: null },
+  }
+  await records.tokens.add(token)
+  const read = async () => await records.tokens.findBySecret(token.secretSha256)
+  expect(await read()).toBe(await read())
+  await records.transaction(async (inside) => {
+    await inside.tokens.revoke('tok_1', '2026-01-03T00:00:00Z')
+  })
+  expect((await read())?.revokedAt).toBe('2026-01-03T00:00:00Z')
+  // One that was being read while it was changed is not kept.
+  const reading = read()
+  await records.tokens.revokeOthersBy('y', '', '2026-01-04T00:00:00Z')
+  await reading
+  expect(await records.tokens.findBySecret('b'.repeat(64))).toBeUndefined()
+})
