@@ -36,40 +36,65 @@ function refuseLexicalEscape(link: ArchiveEntry, top: string): void {
   }
 }
 
+/**
+ * A place in the unpacked tree: a path, and how many names below it. Those names are not kept: no link can be there,
+ * since the path with the next name would be longer than any link's.
+ */
+interface Place {
+  readonly path: string
+  readonly depth: number
+  readonly below: number
+}
+
 class Resolver {
   readonly #links: ReadonlyMap<string, ArchiveEntry>
   /** How many names of a path are the top folder, which `..` may not pass. */
   readonly #topNames: number
-  /** Each link is followed once, however many lead through it: the work grows with the archive, not with its square. */
-  readonly #resolved = new Map<string, readonly string[]>()
+  readonly #longestPath: number
+  /** Each link is followed once, however many lead through it, so that the work grows with the archive and no faster. */
+  readonly #resolved = new Map<string, Place>()
 
   constructor(links: ReadonlyMap<string, ArchiveEntry>, topNames: number) {
     this.#links = links
     this.#topNames = topNames
+    let longest = 0
+    for (const path of links.keys()) longest = Math.max(longest, path.length)
+    this.#longestPath = longest
   }
 
-  /** The names of the path that the link ends at, itself no link. */
-  resolve(link: ArchiveEntry, depth: number): readonly string[] {
+  /** The place that the link ends at, itself no link. */
+  resolve(link: ArchiveEntry, depth: number): Place {
     const known = this.#resolved.get(link.path)
     if (known !== undefined) return known
     if (depth > MAX_LINKS) throw leaves(link, `leads through more than ${MAX_LINKS} links, or in a circle`)
     // The folder that a link lies in is a real one: nothing may lie below a link.
-    let at: readonly string[] = link.path.split('/').slice(0, -1)
-    for (const name of (link.target ?? '').split('/')) at = this.#step(link, at, name, depth)
-    this.#resolved.set(link.path, at)
-    return at
+    let place = parentOf({ path: link.path, depth: link.path.split('/').length, below: 0 })
+    for (const name of (link.target ?? '').split('/')) {
+      place = this.#step(link, place, name)
+      const through = place.below === 0 ? this.#links.get(place.path) : undefined
+      if (through !== undefined) place = this.resolve(through, depth + 1)
+    }
+    this.#resolved.set(link.path, place)
+    return place
   }
 
-  #step(link: ArchiveEntry, at: readonly string[], name: string, depth: number): readonly string[] {
-    if (name === '' || name === '.') return at
+  #step(link: ArchiveEntry, place: Place, name: string): Place {
+    if (name === '' || name === '.') return place
     if (name === '..') {
-      if (at.length <= this.#topNames) throw leaves(link, 'leads out of the archive')
-      return at.slice(0, -1)
+      if (place.depth <= this.#topNames) throw leaves(link, 'leads out of the archive')
+      return parentOf(place)
     }
-    const next = [...at, name]
-    const through = this.#links.get(next.join('/'))
-    return through === undefined ? next : this.resolve(through, depth + 1)
+    const { path, depth, below } = place
+    const next = path === '' ? name : `${path}/${name}`
+    return below === 0 && next.length <= this.#longestPath
+      ? { path: next, depth: depth + 1, below }
+      : { path, depth: depth + 1, below: below + 1 }
   }
+}
+
+function parentOf({ path, depth, below }: Place): Place {
+  if (below > 0) return { path, depth: depth - 1, below: below - 1 }
+  return { path: path.slice(0, Math.max(0, path.lastIndexOf('/'))), depth: depth - 1, below }
 }
 
 function leaves(link: ArchiveEntry, how: string): HubError {

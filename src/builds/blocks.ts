@@ -1,45 +1,61 @@
 /**
- * Pieces of memory that threads see without a copy being made: an upload is gathered in them, digested by two threads
- * and written to disk at the same time.
+ * Memory that threads see without a copy being made: an upload is gathered in its blocks, each of which is digested by
+ * two threads and written to disk at the same time. A thread is shown the memory once; later messages name the block.
  */
 
 export const BLOCK_BYTES = 1 << 20
-/** Memory that is kept for the next upload; more is given back. */
-const KEPT_BLOCKS = 8
-/** How many blocks one upload may have at a time, while few are under way; with many, two each are enough. */
-const MOST_FOR_FEW = 8
-const MOST_FOR_MANY = 2
-const FEW_USERS = 4
+/** How many blocks a file has, while few are under way; with many, two each are enough. */
+const BLOCKS_FOR_FEW = 6
+const BLOCKS_FOR_MANY = 2
+const FEW_FILES = 4
+/** Memory that is kept for the next files. */
+const KEPT = 2
 
-export type Block = SharedArrayBuffer
+let inUse = 0
+const kept: SharedArrayBuffer[] = []
 
-const kept: Block[] = []
-let users = 0
-
-/** One upload's part of the memory. Blocks that are not given back when it is disposed are left to the collector. */
-export class BlockUser implements Disposable {
-  #isCounted = true
+/** The blocks of one file, by their number. Disposing gives the memory back, if nobody reads in it any more. */
+export class Blocks implements Disposable {
+  readonly memory: SharedArrayBuffer
+  readonly #free: number[]
+  readonly #count: number
+  #isDisposed = false
 
   constructor() {
-    users++
+    this.#count = inUse < FEW_FILES ? BLOCKS_FOR_FEW : BLOCKS_FOR_MANY
+    inUse++
+    const isKept = this.#count === BLOCKS_FOR_FEW && kept.length > 0
+    this.memory = (isKept ? kept.pop() : undefined) ?? new SharedArrayBuffer(this.#count * BLOCK_BYTES)
+    this.#free = Array.from({ length: this.#count }, (_, block) => block)
   }
 
-  /** How many blocks it should hold at most. */
-  get most(): number {
-    return users > FEW_USERS ? MOST_FOR_MANY : MOST_FOR_FEW
+  get areAllTaken(): boolean {
+    return this.#free.length === 0
   }
 
-  take(): Block {
-    return kept.pop() ?? new SharedArrayBuffer(BLOCK_BYTES)
+  /** Takes a free block; only if there is one. */
+  take(): number {
+    const block = this.#free.pop()
+    if (block === undefined) throw new Error('All blocks are taken.')
+    return block
   }
 
-  /** Gives a block back that nobody reads any more. */
-  give(block: Block): void {
-    if (kept.length < KEPT_BLOCKS) kept.push(block)
+  /** Gives back a block that nobody reads any more. */
+  give(block: number): void {
+    this.#free.push(block)
+  }
+
+  /** The bytes of a block. */
+  bytes(block: number): Uint8Array {
+    return new Uint8Array(this.memory, block * BLOCK_BYTES, BLOCK_BYTES)
   }
 
   [Symbol.dispose](): void {
-    if (this.#isCounted) users--
-    this.#isCounted = false
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    inUse--
+    // A thread may still read what is not given back: that memory is left to the collector.
+    const isIdle = this.#free.length === this.#count
+    if (isIdle && this.#count === BLOCKS_FOR_FEW && kept.length < KEPT) kept.push(this.memory)
   }
 }

@@ -6,9 +6,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { pipeline, type Readable } from 'node:stream'
-import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import {
+  constants,
+  createGunzip,
+  createZstdDecompress,
+  type Gunzip,
+  type ZstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib'
 import { HubError } from '../errors.ts'
 import type { ArchiveFormat } from './archive-contents.ts'
 import { corrupt } from './tar-header.ts'
@@ -17,9 +24,16 @@ const READ_BYTES = 1 << 20
 const OUT_BYTES = 256 * 1024
 /** 128 MiB: what the zstd program takes without being told more. */
 const ZSTD_WINDOW_LOG = 27
-/** A frame costs more to begin than to read when it is empty; pzstd's and those of seekable files have 64 KiB and more. */
-const MAX_ZSTD_FRAMES = 500_000
+/**
+ * A frame costs more to begin than to read when it is empty. pzstd's and those of seekable files hold 64 KiB and more, and
+ * even zeros of that size take a few hundred bytes of a file that `maxRatio` lets pass.
+ */
+const FREE_ZSTD_FRAMES = 2000
+const BYTES_PER_ZSTD_FRAME = 256
+/** Frames up to this size are undone at once: a stream costs many times more than they do. */
+const SMALL_ZSTD_BYTES = 64 * 1024
 const ZSTD_MAGIC = 0xfd2fb528
+const ZSTD_PARAMS = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG }
 const SKIPPABLE_MAGIC = 0x184d2a50
 const XZ_MEMORY = '256MiB'
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -69,7 +83,7 @@ export async function* outputOf(
     const [status, killedBy] = await ended
     if (killedBy !== null)
       throw new Error(`${program} was killed by ${killedBy} while it unpacked an archive.`)
-    if (status !== 0) throw corrupt(`${program} cannot unpack it (${(await complaint).trim().slice(0, 200)})`)
+    if (status !== 0) throw corrupt(`${program} cannot unpack it (${firstLine(await complaint)})`)
   } catch (error) {
     throw explained(error, program)
   } finally {
@@ -89,24 +103,71 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer> {
 async function* zstdFrames(path: string): AsyncGenerator<Buffer> {
   await using file = await open(path)
   const { size } = await file.stat()
-  const head = Buffer.alloc(8)
+  const view = new FileView(file)
+  const maxFrames = FREE_ZSTD_FRAMES + size / BYTES_PER_ZSTD_FRAME
   let at = 0
   for (let frames = 0; at < size; frames++) {
-    if (frames === MAX_ZSTD_FRAMES) throw corrupt(`it has more than ${MAX_ZSTD_FRAMES} zstd frames`)
-    const { bytesRead } = await file.read(head, 0, 8, at)
-    if (bytesRead === 8 && (head.readUInt32LE(0) & ~0xf) === SKIPPABLE_MAGIC) at += 8 + head.readUInt32LE(4)
-    else if (bytesRead < 4 || head.readUInt32LE(0) !== ZSTD_MAGIC)
+    if (frames > maxFrames) throw corrupt('it has too many zstd frames for its size')
+    const bytes = await view.from(at)
+    if (bytes.length >= 8 && (bytes.readUInt32LE(0) & ~0xf) === SKIPPABLE_MAGIC)
+      at += 8 + bytes.readUInt32LE(4)
+    else if (bytes.length < 4 || bytes.readUInt32LE(0) !== ZSTD_MAGIC)
       throw corrupt('something follows its compressed data')
-    else at += yield* zstdFrame(path, at)
+    else {
+      const small = smallZstdFrame(bytes)
+      if (small !== null) yield small.content
+      at += small?.sizeBytes ?? (yield* zstdFrame(path, at))
+    }
   }
   if (at > size) throw corrupt('it is cut off in a zstd frame')
 }
 
+/** What a frame at the beginning of `bytes` holds; null if it does not end there, holds much, or is damaged. */
+function smallZstdFrame(bytes: Buffer): { readonly content: Buffer; readonly sizeBytes: number } | null {
+  const options = { info: true, chunkSize: 16 * 1024, maxOutputLength: SMALL_ZSTD_BYTES, params: ZSTD_PARAMS }
+  try {
+    const { buffer, engine } = zstdDecompressSync(
+      bytes.subarray(0, SMALL_ZSTD_BYTES),
+      options,
+    ) as unknown as {
+      readonly buffer: Buffer
+      readonly engine: ZstdDecompress
+    }
+    return { content: buffer, sizeBytes: engine.bytesWritten }
+  } catch {
+    // The stream tells one cause from the other, and gives what can be read before a fault.
+    return null
+  }
+}
+
 async function* zstdFrame(path: string, start: number): AsyncGenerator<Buffer, number> {
-  const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG }
-  const engine = createZstdDecompress({ chunkSize: OUT_BYTES, params })
+  const engine = createZstdDecompress({ chunkSize: OUT_BYTES, params: ZSTD_PARAMS })
   yield* through(createReadStream(path, { start, highWaterMark: READ_BYTES }), engine)
   return engine.bytesWritten
+}
+
+/** A file seen through a buffer, for small steps forward. */
+class FileView {
+  readonly #file: FileHandle
+  #bytes = Buffer.alloc(0)
+  #start = 0
+  #atEnd = false
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  /** At least 64 KiB from `at` on, or what there is until the end; `at` never goes back. */
+  async from(at: number): Promise<Buffer> {
+    const skipped = at - this.#start
+    if (!this.#atEnd && skipped + SMALL_ZSTD_BYTES > this.#bytes.length) {
+      const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, at)
+      this.#bytes = buffer.subarray(0, bytesRead)
+      this.#start = at
+      this.#atEnd = bytesRead < READ_BYTES
+    }
+    return this.#bytes.subarray(at - this.#start)
+  }
 }
 
 async function* through(source: Readable, engine: Gunzip | ZstdDecompress): AsyncGenerator<Buffer> {
@@ -129,6 +190,11 @@ async function firstBytes(stream: Readable, bytes: number): Promise<string> {
   let text = ''
   for await (const chunk of stream) text = `${text}${String(chunk)}`.slice(0, bytes)
   return text
+}
+
+/** bzip2 goes on with advice for whoever sits at the terminal. */
+function firstLine(complaint: string): string {
+  return complaint.trim().split('\n', 1).join('').slice(0, 200)
 }
 
 function explained(error: unknown, program: string): unknown {

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { Block } from './blocks.ts'
+import type { Blocks } from './blocks.ts'
 import { type Lease, ThreadPool } from './thread-pool.ts'
 
 /** Digests in lower-case hexadecimal; `blake2b` is BLAKE2b-512. */
@@ -18,8 +18,8 @@ export interface Digests {
 
 /** What a thread is told of one sequence; it answers each block, and the end. */
 export type DigestMessage =
-  | { readonly kind: 'start'; readonly algorithms: readonly string[] }
-  | { readonly kind: 'block'; readonly block: Block; readonly bytes: number }
+  | { readonly kind: 'start'; readonly algorithms: readonly string[]; readonly memory: SharedArrayBuffer }
+  | { readonly kind: 'block'; readonly block: number; readonly bytes: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'cancel' }
 
@@ -54,14 +54,18 @@ export async function closeDigestWorkers(): Promise<void> {
 
 /** One sequence. Disposing it before its end gives up the work; after it, it does nothing. */
 export class BlockDigests implements Disposable {
-  readonly #shares = SHARES.map((algorithms) => new Share(algorithms))
+  readonly #shares: readonly Share[]
   #sizeBytes = 0
+
+  constructor({ memory }: Blocks) {
+    this.#shares = SHARES.map((algorithms) => new Share(algorithms, memory))
+  }
 
   /**
    * Digests the first `bytes` of the block, after all blocks before. The block may be changed when this resolves.
    * @throws {Error} if a thread died: the upload cannot be kept then.
    */
-  async add(block: Block, bytes: number): Promise<void> {
+  async add(block: number, bytes: number): Promise<void> {
     this.#sizeBytes += bytes
     await Promise.all(this.#shares.map(async (share) => await share.add(block, bytes)))
   }
@@ -94,7 +98,7 @@ class Share implements Disposable {
   readonly #waiting: Waiting[] = []
   #death: Error | null = null
 
-  constructor(algorithms: readonly string[]) {
+  constructor(algorithms: readonly string[], memory: SharedArrayBuffer) {
     this.#lease = threads.lease({
       reply: (message) => this.#waiting.shift()?.resolve(message as DigestReply),
       died: (error) => {
@@ -102,10 +106,10 @@ class Share implements Disposable {
         for (const { reject } of this.#waiting.splice(0)) reject(error)
       },
     })
-    this.#lease.post({ kind: 'start', algorithms } satisfies DigestMessage)
+    this.#lease.post({ kind: 'start', algorithms, memory } satisfies DigestMessage)
   }
 
-  async add(block: Block, bytes: number): Promise<void> {
+  async add(block: number, bytes: number): Promise<void> {
     await this.#ask({ kind: 'block', block, bytes })
   }
 

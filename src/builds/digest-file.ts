@@ -1,11 +1,9 @@
 /** Size and digests of a file on disk. */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { type Block, BLOCK_BYTES, BlockUser } from './blocks.ts'
+import { BLOCK_BYTES, Blocks } from './blocks.ts'
 import { BlockDigests, digestBytes } from './digest-blocks.ts'
 import type { Digests } from './digest-blocks.ts'
-
-export type { Digests }
 
 /**
  * Digests of a whole file, with memory bounded. Two blocks are in use: one is read while the other is digested.
@@ -13,40 +11,39 @@ export type { Digests }
  */
 export async function digestFile(path: string): Promise<Digests> {
   await using file = await open(path)
-  using memory = new BlockUser()
-  const first = memory.take()
-  const firstBytes = await fill(file, first, 0)
-  if (firstBytes < BLOCK_BYTES) {
-    const digests = digestBytes(Buffer.from(first, 0, firstBytes))
-    memory.give(first)
-    return digests
-  }
-  return await digestBlocks(file, memory, first)
+  using blocks = new Blocks()
+  const first = blocks.take()
+  const firstBytes = await fill(file, blocks.bytes(first), 0)
+  const digests =
+    firstBytes < BLOCK_BYTES
+      ? digestBytes(blocks.bytes(first).subarray(0, firstBytes))
+      : await digestBlocks(file, blocks, first)
+  blocks.give(first)
+  return digests
 }
 
-async function digestBlocks(file: FileHandle, memory: BlockUser, first: Block): Promise<Digests> {
-  using digests = new BlockDigests()
-  let [current, other] = [first, memory.take()]
+async function digestBlocks(file: FileHandle, blocks: Blocks, first: number): Promise<Digests> {
+  using digests = new BlockDigests(blocks)
+  const second = blocks.take()
+  let [current, other] = [first, second]
   let position = BLOCK_BYTES
   let bytes = BLOCK_BYTES
   while (bytes > 0) {
-    const [next] = await Promise.all([fill(file, other, position), digests.add(current, bytes)])
+    const [next] = await Promise.all([fill(file, blocks.bytes(other), position), digests.add(current, bytes)])
     position += next
     bytes = next
     ;[current, other] = [other, current]
   }
   const found = await digests.finish()
-  memory.give(current)
-  memory.give(other)
+  blocks.give(second)
   return found
 }
 
 /** Reads as much as there is from `position`; less than a block only at the file's end. */
-async function fill(file: FileHandle, block: Block, position: number): Promise<number> {
+async function fill(file: FileHandle, block: Uint8Array, position: number): Promise<number> {
   let bytes = 0
-  while (bytes < BLOCK_BYTES) {
-    const view = new Uint8Array(block, bytes, BLOCK_BYTES - bytes)
-    const { bytesRead } = await file.read(view, 0, view.length, position + bytes)
+  while (bytes < block.length) {
+    const { bytesRead } = await file.read(block, bytes, block.length - bytes, position + bytes)
     if (bytesRead === 0) break
     bytes += bytesRead
   }

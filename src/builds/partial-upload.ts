@@ -12,7 +12,7 @@ import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
 import type { PartialUploadRow } from '../records/partial-uploads.ts'
 import { digestFile } from './digest-file.ts'
-import type { Digests } from './digest-file.ts'
+import type { Digests } from './digest-blocks.ts'
 import { tooLarge } from './receive-bytes.ts'
 import type { ReceivedFile } from './receive-bytes.ts'
 

@@ -21,12 +21,14 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   atime: /^-?\d{1,12}(?:\.\d{1,30})?$/,
   ctime: /^-?\d{1,12}(?:\.\d{1,30})?$/,
 }
+/** GNU tar skips all blanks before a name, and ends it at a NUL: ` path` would be a path to it and nothing to us. */
+const UNSAFE_KEY = /^[ \t]|[\0-\x1f\x7f]/
 /** Records that change what the entry is: sparse files, volumes and dumps, which no header type announces. */
 const CHANGES_THE_ENTRY = /^(?:GNU\.(?:sparse|volume|dumpdir)|SCHILY\.(?:realsize|filetype)|SUN\.holesdata)/
 
 /**
  * Reads the body of a pax header. Unknown records (times, owners, extended attributes) are checked for form only.
- * @throws {HubError} `archive.corrupt` if a record is malformed or stands twice, `archive.unsafe_type` if it makes the
+ * @throws {HubError} `archive.corrupt` if a record is malformed, has an unusable name or stands twice, `archive.unsafe_type` if it makes the
  * entry sparse or part of something larger.
  */
 export function readPaxRecords(body: Buffer): PaxOverrides {
@@ -52,6 +54,7 @@ function splitRecords(body: Buffer): ReadonlyMap<string, Buffer> {
     const equals = record.indexOf('=', start)
     if (equals <= start || record.at(-1) !== 0x0a) throw corrupt('a pax header is malformed')
     const key = record.toString('utf8', start, equals)
+    if (UNSAFE_KEY.test(key)) throw corrupt('a pax header has a record of no usable name')
     if (records.has(key)) throw corrupt(`a pax header has ${JSON.stringify(key.slice(0, 60))} twice`)
     records.set(key, record.subarray(equals + 1, -1))
     at += length

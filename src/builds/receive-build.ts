@@ -21,7 +21,7 @@ import { verifyArchiveInWorker } from './verify-in-worker.ts'
 
 const compress = promisify(zstdCompress)
 
-type Needs = Pick<Hub, 'records' | 'blobs' | 'config' | 'clock' | 'limits' | 'turns' | 'overlays'>
+type Needs = Pick<Hub, 'records' | 'blobs' | 'config' | 'clock' | 'limits' | 'turns' | 'overlays' | 'steps'>
 
 /** An upload as its request described it. */
 export interface Upload {
@@ -55,11 +55,13 @@ export interface ReceivedBuild {
  * @throws {HubError} any of the codes `upload.*`, `archive.*`, `recipe.*`, `version.*`, `build.*`, `app.*`.
  */
 export async function receiveBuild(hub: Needs, upload: Upload): Promise<ReceivedBuild> {
+  hub.steps.reached('upload.received')
   const pn = parseAppName(upload.app)
   checkDeclaredDigests(upload.received.digests, upload.declaredDigests)
   const known = await findKnownBuild(hub, upload)
   if (known) return given(known)
   const contents = await verifyArchiveInWorker(upload.received.path, hub.limits)
+  hub.steps.reached('upload.verified')
   const listing = await compress(JSON.stringify(contents.entries))
   return await hub.turns.run(`app:${pn}`, async () => {
     const knownByNow = await findKnownBuild(hub, upload)
@@ -94,7 +96,9 @@ async function archive(hub: Needs, upload: Upload, archivable: Archivable): Prom
       await adoption.undo()
       throw error
     }
+    hub.steps.reached('upload.recorded')
     await adoption.settle()
+    hub.steps.reached('upload.settled')
   })
 }
 
@@ -111,5 +115,6 @@ async function record(hub: Needs, upload: Upload, { build, draft, listing }: Arc
     await records.apps.raiseLastBuild(build.app, build.build)
     for (const [oid, content] of draft.texts) await records.overlays.addBlob(oid, content)
     await upload.record(records, build)
+    hub.steps.reached('upload.recording')
   })
 }

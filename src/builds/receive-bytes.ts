@@ -12,7 +12,8 @@ export interface ReceivedFile extends AsyncDisposable {
 }
 
 /**
- * Receives `source` in constant memory. Whatever goes wrong, nothing is left.
+ * Receives `source` in constant memory, its chunks' own memory included: nobody else may use them. Whatever goes wrong,
+ * nothing is left.
  * @throws {HubError} `upload.too_large` at the first byte over the limit; `storage.full`; what `source` throws when it breaks off.
  */
 export async function receiveBytes(
@@ -23,12 +24,14 @@ export async function receiveBytes(
   const discard = async (): Promise<void> => await hub.blobs.discard(path)
   try {
     using writer = new DigestedWriter(handle)
+    const taken = new TakenMemory()
     let sizeBytes = 0
     // A stream that is destroyed when the loop is left early would report that, and not why it was left.
     for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       sizeBytes += chunk.byteLength
       if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
       await writer.write(chunk)
+      taken.take(chunk)
     }
     return { path, digests: await writer.finish(), [Symbol.asyncDispose]: discard }
   } catch (error) {
@@ -36,6 +39,22 @@ export async function receiveBytes(
     throw isFull(error) ? storageFull(error) : error
   } finally {
     await handle.close()
+  }
+}
+
+/**
+ * Gives the memory of chunks back as soon as all of it was taken. The collector does not see that such small objects hold
+ * 64 KiB each until they have piled up, and then stops everything: a quarter of the work of receiving, and most of its
+ * memory. Memory of which a byte went elsewhere (another part of a form, the framing of a chunked body) is left to it.
+ */
+class TakenMemory {
+  #memory: ArrayBufferLike | null = null
+  #takenBytes = 0
+
+  take({ buffer, byteLength }: Buffer): void {
+    this.#takenBytes = buffer === this.#memory ? this.#takenBytes + byteLength : byteLength
+    this.#memory = buffer
+    if (this.#takenBytes === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
   }
 }
 

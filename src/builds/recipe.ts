@@ -2,10 +2,10 @@
  * The recipe, `portage-hub.yaml`: how a tarball becomes a package. Read once, at the edge, into a value that holds only
  * what passed its grammar; kept as JSON beside the build and read back through the same grammar.
  */
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import * as grammar from './recipe-grammar.ts'
+import { readPlainYaml, YamlFault } from './plain-yaml.ts'
 
 export { checkRecipeAgainst } from './check-recipe.ts'
 export { durationSec } from './recipe-grammar.ts'
@@ -122,7 +122,12 @@ export function parseRecipe(yamlText: string): Recipe {
   if (Buffer.byteLength(yamlText) > MAX_RECIPE_BYTES) {
     throw refusal([{ path: '', message: `is larger than ${MAX_RECIPE_BYTES} bytes` }])
   }
-  return validate(readYaml(yamlText) ?? {})
+  try {
+    return validate(readPlainYaml(yamlText) ?? {})
+  } catch (error) {
+    if (!(error instanceof YamlFault)) throw error
+    throw refusal([{ path: '', message: `is no YAML of the plain kind: ${error.message}` }], error)
+  }
 }
 
 /**
@@ -146,29 +151,6 @@ export function recipeHasCommands(recipe: Recipe): boolean {
 
 function list<T extends z.ZodType>(item: T): z.ZodOptional<z.ZodReadonly<z.ZodArray<T>>> {
   return z.array(item).max(MAX_LIST).readonly().optional()
-}
-
-function readYaml(yamlText: string): unknown {
-  try {
-    // An unknown tag is only a warning to the library; at any lower level it would not tell of a second document.
-    const document = parseDocument(yamlText, {
-      version: '1.2',
-      schema: 'core',
-      stringKeys: true,
-      resolveKnownTags: false,
-      logLevel: 'error',
-    })
-    const fault = document.errors[0] ?? document.warnings[0]
-    if (fault) throw fault
-    return document.toJS({ maxAliasCount: 20 }) as unknown
-  } catch (error) {
-    // Nesting without end exhausts the stack of the library: a RangeError, and a fault of the sender all the same.
-    const reason =
-      error instanceof RangeError
-        ? 'it nests too deep'
-        : (error as Error).message.split('\n')[0]?.replace(/:$/, '')
-    throw refusal([{ path: '', message: `is no YAML of the plain kind: ${reason}` }], error)
-  }
 }
 
 function validate(value: unknown): Recipe {

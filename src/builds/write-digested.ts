@@ -4,7 +4,7 @@
  * for at the end.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { type Block, BLOCK_BYTES, BlockUser } from './blocks.ts'
+import { BLOCK_BYTES, Blocks } from './blocks.ts'
 import { BlockDigests, digestBytes } from './digest-blocks.ts'
 import type { Digests } from './digest-blocks.ts'
 
@@ -18,86 +18,94 @@ let syncing = 0
 /** A file that is being written from its start. Disposing it gives up what is left to do; it closes nothing. */
 export class DigestedWriter implements Disposable {
   readonly #handle: FileHandle
-  readonly #memory = new BlockUser()
+  readonly #blocks = new Blocks()
   #digests: BlockDigests | null = null
-  #block: Block | null = null
+  /** The block that is being filled, and how far. */
+  #block: number
   #blockBytes = 0
   #position = 0
   #unsyncedBytes = 0
-  /** Blocks that are being written and digested, oldest first; rejections are told by `#failure`. */
+  /** Blocks that are being written and digested, oldest first; what fails is told by `#failure`. */
   readonly #busy: Promise<void>[] = []
+  /** One write at a time: threads that write the same file at once only spin for its lock. */
+  #writes: Promise<void> = Promise.resolve()
   #syncs: Promise<void> = Promise.resolve()
   #failure: { readonly cause: unknown } | null = null
 
   constructor(handle: FileHandle) {
     this.#handle = handle
+    this.#block = this.#blocks.take()
   }
 
   /**
-   * Takes the next bytes, which may be changed when this resolves; it waits while memory is short.
+   * Takes the next bytes, which may be changed when this resolves; it waits while all blocks are busy.
    * @throws the file system's error, of these or of earlier bytes; `Error` if a thread died.
    */
   async write(chunk: Uint8Array): Promise<void> {
     let rest = chunk
     while (rest.length > 0) {
-      this.#block ??= this.#memory.take()
+      if (this.#blockBytes === BLOCK_BYTES) await this.#nextBlock()
       const piece = rest.subarray(0, BLOCK_BYTES - this.#blockBytes)
-      new Uint8Array(this.#block).set(piece, this.#blockBytes)
+      this.#blocks.bytes(this.#block).set(piece, this.#blockBytes)
       this.#blockBytes += piece.length
       rest = rest.subarray(piece.length)
-      if (this.#blockBytes === BLOCK_BYTES) await this.#passOn(this.#block)
     }
   }
 
   /** Waits until all bytes are on disk, to survive a power cut, and digested. Call it once. @throws as `write`. */
   async finish(): Promise<Digests> {
-    if (this.#digests === null) return await this.#finishSmall()
-    if (this.#block !== null) await this.#passOn(this.#block)
-    const digested = this.#digests.finish()
-    digested.catch(() => undefined)
+    if (this.#position === 0) return await this.#finishSmall()
+    this.#passOn()
     await Promise.all(this.#busy)
     await this.#syncs
     this.#throwFailure()
-    const [digests] = await Promise.all([digested, this.#handle.sync()])
-    return digests
+    const [digests] = await Promise.all([this.#digests?.finish(), this.#handle.sync()])
+    return digests ?? digestBytes(new Uint8Array())
   }
 
   [Symbol.dispose](): void {
     this.#digests?.[Symbol.dispose]()
-    this.#memory[Symbol.dispose]()
+    this.#blocks[Symbol.dispose]()
   }
 
+  /** What fits one block is digested here, while the disk keeps it. */
   async #finishSmall(): Promise<Digests> {
-    const block = this.#block ?? new SharedArrayBuffer(0)
-    await writeAll(this.#handle, block, this.#blockBytes, 0)
-    const synced = this.#handle.sync()
-    synced.catch(() => undefined)
-    const digests = digestBytes(Buffer.from(block, 0, this.#blockBytes))
-    await synced
-    if (this.#block !== null) this.#memory.give(this.#block)
+    const content = this.#blocks.bytes(this.#block).subarray(0, this.#blockBytes)
+    await writeAll(this.#handle, content, 0)
+    const [digests] = await Promise.all([digestBytes(content), this.#handle.sync()])
+    this.#blocks.give(this.#block)
     return digests
   }
 
-  async #passOn(block: Block): Promise<void> {
-    const bytes = this.#blockBytes
-    this.#block = null
-    this.#blockBytes = 0
-    this.#busy.push(this.#keep(block, bytes, this.#position))
-    this.#position += bytes
-    while (this.#busy.length >= this.#memory.most) await this.#busy.shift()
+  async #nextBlock(): Promise<void> {
+    this.#passOn()
+    while (this.#blocks.areAllTaken && this.#failure === null) await this.#busy.shift()
     this.#throwFailure()
+    this.#block = this.#blocks.take()
+    this.#blockBytes = 0
   }
 
-  async #keep(block: Block, bytes: number, position: number): Promise<void> {
-    this.#digests ??= new BlockDigests()
+  #passOn(): void {
+    this.#busy.push(this.#keep(this.#block, this.#blockBytes, this.#position))
+    this.#position += this.#blockBytes
+  }
+
+  async #keep(block: number, bytes: number, position: number): Promise<void> {
+    this.#digests ??= new BlockDigests(this.#blocks)
+    const content = this.#blocks.bytes(block).subarray(0, bytes)
+    this.#writes = this.#writes.then(async () => {
+      await writeAll(this.#handle, content, position)
+    })
     try {
-      await Promise.all([this.#digests.add(block, bytes), writeAll(this.#handle, block, bytes, position)])
-      this.#memory.give(block)
-      this.#unsyncedBytes += bytes
-      if (this.#unsyncedBytes >= SYNC_BYTES && syncing < SYNCS_AT_A_TIME) this.#sync()
+      await Promise.all([this.#digests.add(block, bytes), this.#writes])
     } catch (cause) {
+      // The block is not given back: the other of the two may still read it.
       this.#failure ??= { cause }
+      return
     }
+    this.#blocks.give(block)
+    this.#unsyncedBytes += bytes
+    if (this.#unsyncedBytes >= SYNC_BYTES && syncing < SYNCS_AT_A_TIME) this.#sync()
   }
 
   /** A sync that fails tells of lost bytes once only; so its failure is the upload's. */
@@ -105,16 +113,16 @@ export class DigestedWriter implements Disposable {
     this.#unsyncedBytes = 0
     syncing++
     const done = this.#handle.datasync()
+    const leave = (): void => {
+      syncing--
+    }
+    done.then(leave, leave)
     this.#syncs = Promise.all([this.#syncs, done]).then(
       () => undefined,
       (cause: unknown) => {
         this.#failure ??= { cause }
       },
     )
-    const leave = (): void => {
-      syncing--
-    }
-    done.then(leave, leave)
   }
 
   #throwFailure(): void {
@@ -122,15 +130,10 @@ export class DigestedWriter implements Disposable {
   }
 }
 
-async function writeAll(handle: FileHandle, block: Block, bytes: number, position: number): Promise<void> {
+async function writeAll(handle: FileHandle, content: Uint8Array, position: number): Promise<void> {
   let done = 0
-  while (done < bytes) {
-    const { bytesWritten } = await handle.write(
-      new Uint8Array(block, done, bytes - done),
-      0,
-      bytes - done,
-      position + done,
-    )
+  while (done < content.length) {
+    const { bytesWritten } = await handle.write(content, done, content.length - done, position + done)
     done += bytesWritten
   }
 }
