@@ -3,6 +3,7 @@ import { pathsOf } from './storage/paths.ts'
 import type { Paths } from './storage/paths.ts'
 import { BlobStore } from './storage/blob-store.ts'
 import { GitRepository } from './storage/git-repository.ts'
+import { PartialUploads } from './storage/partial-uploads.ts'
 import { SigningKey } from './storage/signing-key.ts'
 import { TreeStore } from './storage/tree-store.ts'
 import { openSqlite } from './records/database.ts'
@@ -18,6 +19,10 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { createLog } from './log.ts'
 import type { Logger } from './log.ts'
+import { REAL_DISK } from './storage/disk.ts'
+import type { Disk } from './storage/disk.ts'
+import { UNWATCHED } from './steps.ts'
+import type { Steps } from './steps.ts'
 import { Turns } from './turns.ts'
 
 /** Everything a room may ask for; each function takes only what it needs of it. */
@@ -25,9 +30,12 @@ export interface Hub extends AsyncDisposable {
   readonly config: Config
   readonly clock: Clock
   readonly log: Logger
+  /** Takes no notice, but in tests. */
+  readonly steps: Steps
   readonly paths: Paths
   readonly records: Records
   readonly blobs: BlobStore
+  readonly partialUploads: PartialUploads
   readonly trees: TreeStore
   readonly signingKey: SigningKey
   readonly limits: ArchiveLimits
@@ -40,22 +48,27 @@ export interface Hub extends AsyncDisposable {
   settled(): Promise<void>
 }
 
-export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log'>>
+/** What a test puts in place of the hub's own. */
+export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps'>> & { readonly disk?: Disk }
 
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
 export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? createLog(config.logLevel)
+  const steps = overrides.steps ?? UNWATCHED
+  const onDisk = { disk: overrides.disk ?? REAL_DISK, steps }
   const paths = pathsOf(config)
   const database = openSqlite(paths.inData(config.databaseUrl.slice('sqlite:'.length)))
   await migrate(database)
   const records = new Records(database)
-  const blobs = await BlobStore.open(paths)
+  const blobs = await BlobStore.open(paths, onDisk)
+  const partialUploads = await PartialUploads.open(paths, onDisk)
   const signingKey = await SigningKey.open(paths.keys, `Portage Hub (${config.overlayPrefix})`, clock.now())
-  const parts = { config, clock, log, paths, records, blobs, signingKey, trees: new TreeStore(paths) }
+  const kept = { records, blobs, partialUploads, signingKey, trees: new TreeStore(paths, onDisk) }
+  const parts = { config, clock, log, steps, paths, ...kept }
   const overlays = new Map<string, Overlay>()
   for (const { name } of config.environments) {
-    const repository = await GitRepository.open(paths.overlayRepository(name))
+    const repository = await GitRepository.open(paths.overlayRepository(name), onDisk)
     await repository.sweep()
     overlays.set(name, await Overlay.open(parts, name, repository))
   }
@@ -76,6 +89,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     zips: new OverlayZips(parts),
     settled,
     async [Symbol.asyncDispose]() {
+      await partialUploads[Symbol.asyncDispose]()
       await settled()
       await records[Symbol.asyncDispose]()
     },

@@ -9,14 +9,23 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 /** What the last id had after its kind: of those made within one millisecond, each is the one before plus one. */
 let last = { time: '', random: '' }
 
-/** Makes an id such as `rel_06c1v5w2k0` + 12 random characters; `now` gives the millisecond it sorts by. */
+/**
+ * Makes an id such as `rel_06c1v5w2k0` + 12 random characters; `now` gives the millisecond it sorts by. After a clock
+ * that went back ids go on from the last one: their order says what came first, not when it was.
+ */
 export function newId(kind: string, now: Date): string {
   let time = ''
   for (let rest = now.getTime(), i = 0; i < 10; i++, rest = Math.floor(rest / 32)) {
     time = ALPHABET.charAt(rest % 32) + time
   }
-  last = { time, random: time === last.time ? successor(last.random) : randomStart() }
-  return `${kind}_${time}${last.random}`
+  last = time > last.time ? { time, random: randomStart() } : { ...last, random: successor(last.random) }
+  return `${kind}_${last.time}${last.random}`
+}
+
+/** From now on ids sort after `id`, whatever the clock of the process that made it said. */
+export function makeIdsAfter(id: string): void {
+  const body = id.slice(id.indexOf('_') + 1)
+  if (body > last.time + last.random) last = { time: body.slice(0, 10), random: body.slice(10) }
 }
 
 /** Begins in the lower half, so that a millisecond never runs out of successors. */

@@ -1,24 +1,29 @@
 /** The server process: opens the hub, listens, runs the jobs, and ends cleanly on SIGTERM or SIGINT. */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createToken, ensureAdministrator } from './access/tokens.ts'
 import type { Config } from './config.ts'
+import { HubError } from './errors.ts'
 import { resumePromotions } from './environments/promote.ts'
-import { createApp } from './http/app.ts'
+import { createFrontDoor } from './http/front-door.ts'
 import { createHub } from './hub.ts'
+import { makeIdsAfter } from './ids.ts'
 import type { Hub, HubOverrides } from './hub.ts'
 import { reconcileMirrors } from './distfiles/reconcile-mirror.ts'
 import { publishSettings } from './overlays/publish-settings.ts'
 import { lockDataFolder } from './records/data-folder-lock.ts'
 import { pathsOf } from './storage/paths.ts'
+import { collectUploads } from './jobs/collect-uploads.ts'
 import { startJobs } from './jobs/schedule.ts'
 
 /** A connection that moves no byte for so long is dropped; the length of an upload is not limited. */
 const IDLE_TIMEOUT_MS = 120_000
+/** What the system and SQLite say of a disk that is read-only, full or broken, or is somebody else's. */
+const NO_WRITES = /^(?:EROFS|EACCES|EPERM|ENOSPC|EDQUOT|EIO|SQLITE_(?:READONLY|CANTOPEN|FULL|IOERR|PERM).*)$/
 
 export interface RunningHub extends AsyncDisposable {
   readonly hub: Hub
@@ -33,9 +38,8 @@ export interface RunningHub extends AsyncDisposable {
 export async function startHub(config: Config, overrides: HubOverrides = {}): Promise<RunningHub> {
   // Disposed backwards: jobs, connections, the hub, and last the lock.
   await using start = new AsyncDisposableStack()
-  start.use(
-    lockDataFolder(pathsOf(config).lock, `the hub of ${config.publicUrl}, process ${String(process.pid)},`),
-  )
+  start.use(await onDataFolder(config, () => takeDataFolder(config)))
+  overrides.steps?.reached('start.locked')
   let hub: Hub | null = null
   start.defer(async () => {
     await hub?.[Symbol.asyncDispose]()
@@ -44,10 +48,16 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   start.defer(async () => {
     await close(server)
   })
-  hub = await createHub(await listen(server, config), overrides)
-  const newAdminToken = await prepare(hub)
+  const openDoor = start.adopt(holdRequests(server), (waiting) => {
+    waiting.turnAway()
+  })
+  const listening = await listen(server, config)
+  const opened = await onDataFolder(config, async () => await createHub(listening, overrides))
+  hub = opened
+  hub.steps.reached('start.opened')
+  const newAdminToken = await onDataFolder(config, async () => await prepare(opened))
   start.defer(startJobs(hub))
-  server.on('request', createApp(hub))
+  openDoor.to(createFrontDoor(hub))
   const parts = start.move()
   return {
     hub,
@@ -59,13 +69,53 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   }
 }
 
+function takeDataFolder(config: Config): Disposable {
+  return lockDataFolder(
+    pathsOf(config).lock,
+    `the hub of ${config.publicUrl}, process ${String(process.pid)},`,
+  )
+}
+
+/** @throws {HubError} `config.invalid` when `work` found that the data folder takes no writes. */
+async function onDataFolder<T>(config: Config, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (!NO_WRITES.test(code)) throw error
+    throw new HubError(
+      'config.invalid',
+      `the data folder ${pathsOf(config).data} takes no writes (${message}): see to its disk and its owner, or set HUB_DATA_DIR to another`,
+      {},
+      { cause: error },
+    )
+  }
+}
+
 /** What must be done before the first request; gives the administrator's token if it had to be made. */
 async function prepare(hub: Hub): Promise<string | null> {
+  await continueIds(hub)
   await hub.blobs.sweep(async (sha512) => (await hub.records.builds.findByDigest(sha512)).length > 0)
+  await collectUploads(hub)
+  hub.steps.reached('start.swept')
   for (const { name } of hub.config.environments) await publishSettings(hub, name)
+  hub.steps.reached('start.settings-published')
   await resumePromotions(hub)
+  hub.steps.reached('start.resumed')
   await reconcileMirrors(hub)
+  hub.steps.reached('start.mirrored')
   return await prepareAdministrator(hub)
+}
+
+/** Histories are ordered by id: what comes now comes last, also where the clock stands behind that of an earlier start. */
+async function continueIds({ records, config }: Hub): Promise<void> {
+  const newest = { limit: 1, cursor: null, app: null }
+  const releases = config.environments.map(
+    async ({ name }) => await records.releases.list(name, { ...newest, state: null }),
+  )
+  const promotions = records.promotions.list({ app: null, apps: null, environments: null }, newest)
+  for (const { items } of await Promise.all([...releases, promotions]))
+    for (const { id } of items.map((item) => ('release' in item ? item.release : item))) makeIdsAfter(id)
 }
 
 function createHttpServer(config: Config): Server {
@@ -80,6 +130,32 @@ function createHttpServer(config: Config): Server {
   server.keepAliveTimeout = 65_000
   server.setTimeout(IDLE_TIMEOUT_MS)
   return server
+}
+
+interface Waiting {
+  /** Lets in who waits and whoever comes. */
+  to(listener: RequestListener): void
+  /** Ends the connections of those who still wait. */
+  turnAway(): void
+}
+
+/** Requests that come while the hub gets ready wait for it: nodes poll all the time, and a start may take its time. */
+function holdRequests(server: Server): Waiting {
+  const waiting: Parameters<RequestListener>[] = []
+  const hold: RequestListener = (...exchange) => {
+    waiting.push(exchange)
+  }
+  server.on('request', hold)
+  return {
+    to(listener) {
+      server.off('request', hold)
+      server.on('request', listener)
+      for (const exchange of waiting.splice(0)) listener(...exchange)
+    },
+    turnAway() {
+      for (const [request] of waiting.splice(0)) request.destroy()
+    },
+  }
 }
 
 /** Binds first: with port 0 the address that ebuilds name is known only then. */

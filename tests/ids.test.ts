@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newId } from '../src/ids.ts'
+import { makeIdsAfter, newId } from '../src/ids.ts'
 
 test('ids sort in the order of their making, within a millisecond too', () => {
   const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.001Z', '2027-01-01T00:00:00Z']
@@ -9,5 +9,16 @@ test('ids sort in the order of their making, within a millisecond too', () => {
 })
 
 test('an id says its kind and has one length', () => {
-  expect(newId('tok', new Date(0))).toMatch(/^tok_0{10}[0-9a-hjkmnp-tv-z]{12}$/)
+  expect(newId('tok', new Date(0))).toMatch(/^tok_[0-9a-hjkmnp-tv-z]{22}$/)
+})
+
+test('ids keep their order when the clock goes back, and after a process whose clock was ahead', () => {
+  const ahead = newId('rel', new Date('2027-06-01T00:00:00Z'))
+  const back = newId('rel', new Date('2026-06-01T00:00:00Z'))
+  const ofAnother = `pro_${newId('rel', new Date('2027-06-01T00:00:00Z')).slice(4, 8)}zzzzzzzzzzzzzzzzz0`
+  makeIdsAfter(ofAnother)
+  makeIdsAfter(back)
+  const after = newId('pro', new Date('2026-06-01T00:00:00Z'))
+  expect(back > ahead).toBe(true)
+  expect(after > ofAnother).toBe(true)
 })

@@ -13,7 +13,7 @@ import type { PromotionRow } from '../records/promotions.ts'
 import { judge } from './eligibility.ts'
 import { releaseBuild } from './release-build.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log'>
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
 
 /** A promotion's states and where each may go. `refused`: a rule said no. `failed`: we could not tell or not finish. */
 export const PROMOTION_MOVES = {
@@ -51,10 +51,10 @@ export interface Promoted {
  * asked at the same time, one of the two waits for the other. What a fault cut short is finished.
  * @throws {HubError} `promotion.not_eligible`, whose `rules` are the whole verdict; the refusal is recorded.
  */
-export async function promote(hub: Needs & Pick<Hub, 'turns'>, request: PromotionRequest): Promise<Promoted> {
+export async function promote(hub: Needs, request: PromotionRequest): Promise<Promoted> {
   const { build, environment } = request
   overlayOf(hub, environment)
-  return await hub.turns.run(`promote:${environment}:${build.app}:${String(build.build)}`, async () => {
+  return await takeTurn(hub, { ...build, environment }, async () => {
     const release = await hub.records.releases.living(environment, build.app, build.build)
     const earlier = release && (await hub.records.promotions.findByRelease(release.id))
     if (earlier) return { promotion: earlier, published: null, isNew: false }
@@ -63,16 +63,37 @@ export async function promote(hub: Needs & Pick<Hub, 'turns'>, request: Promotio
     )
     const promotion = cutShort ?? newPromotion(hub, request)
     if (!cutShort && !request.dryRun) await hub.records.promotions.add(promotion)
-    return await carryOut(hub, promotion, build, request.dryRun)
+    hub.steps.reached('promotion.requested')
+    return await publishPromoted(hub, promotion, build, request.dryRun)
   })
 }
 
-/** Carries out a promotion that is recorded as requested: right after its request, or at the start after a crash. */
-export async function carryOut(
+/**
+ * Carries out a promotion that is recorded and has come to no end: right after its request, at the start after a
+ * crash, or by the clock after a fault. One that ended meanwhile is left as it is.
+ * @throws {HubError} as `promote`.
+ */
+export async function carryOut(hub: Needs, promotion: PromotionRow, build: BuildRow): Promise<void> {
+  await takeTurn(hub, promotion, async () => {
+    const now = await hub.records.promotions.find(promotion.id)
+    if (now && isUnderWay(now)) await publishPromoted(hub, now, build, false)
+  })
+}
+
+/** One at a time for the same build in the same environment: requests, repeated uploads and the clock may meet. */
+async function takeTurn<T>(
+  hub: Pick<Hub, 'turns'>,
+  { environment, app, build }: Pick<PromotionRow, 'environment' | 'app' | 'build'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  return await hub.turns.run(`promote:${environment}:${app}:${String(build)}`, work)
+}
+
+async function publishPromoted(
   hub: Needs,
   promotion: PromotionRow,
   build: BuildRow,
-  dryRun = false,
+  dryRun: boolean,
 ): Promise<Promoted> {
   const { environment, requestedBy: by } = promotion
   const verdict = await judge(hub, build, environment, promotion.liftWithdrawal === 1)
@@ -83,6 +104,7 @@ export async function carryOut(
     throw new HubError('promotion.not_eligible', detail, { rules: verdict.rules })
   }
   const publishing = dryRun ? promotion : await move(hub, promotion, { state: 'publishing' })
+  hub.steps.reached('promotion.publishing')
   try {
     const { release, published } = await releaseBuild(hub, { environment, build, by, dryRun })
     const end = {
@@ -91,17 +113,24 @@ export async function carryOut(
       revision: release.revision,
       detail: null,
     } as const
-    return {
-      promotion: dryRun ? { ...promotion, ...end } : await move(hub, publishing, end),
-      published,
-      isNew: true,
-    }
+    const released = dryRun ? { ...promotion, ...end } : await move(hub, publishing, end)
+    hub.steps.reached('promotion.released')
+    return { promotion: released, published, isNew: true }
   } catch (error) {
-    // What is recorded as released will be finished; only what never got its row has failed.
-    if (!dryRun && !(await hub.records.releases.living(environment, build.app, build.build))) {
-      await move(hub, publishing, { state: 'failed', detail: 'the hub could not publish it; see its log' })
-    }
+    if (!dryRun) await failUnlessReleased(hub, publishing)
     throw error
+  }
+}
+
+/** What is recorded as released will be finished; only what never got its row has failed. */
+async function failUnlessReleased(hub: Needs, publishing: PromotionRow): Promise<void> {
+  const { environment, app, build } = publishing
+  try {
+    if (await hub.records.releases.living(environment, app, build)) return
+    await move(hub, publishing, { state: 'failed', detail: 'the hub could not publish it; see its log' })
+  } catch (error) {
+    // The fault before this one is the one to tell; the promotion stays under way and is taken up again.
+    hub.log.warn({ err: error, promotion: publishing.id }, 'the end of a promotion could not be recorded')
   }
 }
 

@@ -11,7 +11,7 @@ import type { Tree } from '../git/tree.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { ListedBuild, ReleaseRow } from '../records/releases.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs'>
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'steps'>
 
 export interface ReleaseRequest {
   readonly environment: string
@@ -56,7 +56,11 @@ export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise
   }
 }
 
-function newRelease(hub: Needs, { environment, build, by }: ReleaseRequest): Omit<ReleaseRow, 'revision'> {
+/** A release as it is first recorded, but for its revision. */
+export function newRelease(
+  hub: Pick<Hub, 'clock'>,
+  { environment, build, by }: Pick<ReleaseRequest, 'environment' | 'build' | 'by'>,
+): Omit<ReleaseRow, 'revision'> {
   const now = hub.clock.now()
   return {
     id: newId('rel', now),
@@ -135,6 +139,7 @@ export async function withdrawRelease(hub: Needs, request: WithdrawRequest): Pro
       await records.releases.withdraw(release.id, { ...withdrawal, withdrawnRevision: revision })
     },
   })
+  hub.steps.reached('withdrawal.done')
   return { release: request.dryRun ? { ...release, ...withdrawal, state: 'withdrawn' } : release, published }
 }
 
@@ -159,7 +164,8 @@ function isSame(a: { app: string; build: number }, b: { app: string; build: numb
   return a.app === b.app && a.build === b.build
 }
 
-function releaseMessage(build: BuildRow, what: string): string {
+/** The commit's message for what happens to a build. */
+export function releaseMessage(build: BuildRow, what: string): string {
   return `${build.category}/${build.pn}: ${what} ${build.pv}\n\n${trailer(build)}`
 }
 

@@ -68,7 +68,15 @@ async function replay(
   const newest = await records.overlays.newestRevision(environment)
   if (!newest) return { rebuilt: { environment, revision: 0, commit: null }, tree: null }
   try {
-    const states = await replayRevisions({ records, log, repository, environment, from: null, newest })
+    const states = await replayRevisions({
+      records,
+      log,
+      repository,
+      environment,
+      from: null,
+      newest,
+      made: null,
+    })
     await checkRepository(path, newest.commitOid)
     const rebuilt = { environment, revision: newest.number, commit: newest.commitOid }
     return { rebuilt, tree: states.at(-1)?.tree ?? null }

@@ -8,11 +8,11 @@ import { zipTree } from './zip-tree.ts'
 const KEPT_BYTES = 256 * 1024 * 1024
 
 export class OverlayZips {
-  readonly #needs: Pick<Hub, 'records'>
+  readonly #needs: Pick<Hub, 'records' | 'steps'>
   /** In the order of their last use, oldest first. */
   readonly #zips = new Map<Oid, Promise<Buffer>>()
 
-  constructor(needs: Pick<Hub, 'records'>) {
+  constructor(needs: Pick<Hub, 'records' | 'steps'>) {
     this.#needs = needs
   }
 
@@ -24,6 +24,7 @@ export class OverlayZips {
     this.#zips.set(tree.oid, zip)
     try {
       const bytes = await zip
+      if (known === undefined) this.#needs.steps.reached('zip.made')
       await this.#makeRoom()
       return bytes
     } catch (error) {

@@ -18,10 +18,12 @@ import type { GitRepository } from '../storage/git-repository.ts'
 import { COMMITTER, commitFields } from './overlay-history.ts'
 import type { OverlayState } from './overlay-history.ts'
 import type { OverlayPlan } from './plan-overlay.ts'
+import { FormerStates } from './former-states.ts'
+import { recallRevision } from './recall-revision.ts'
 import { Turns } from '../turns.ts'
 import { replayRevisions } from './replay-revisions.ts'
 
-type Needs = Pick<Hub, 'records' | 'clock' | 'signingKey' | 'config' | 'log'>
+type Needs = Pick<Hub, 'records' | 'clock' | 'signingKey' | 'config' | 'log' | 'steps'>
 
 export interface PublishRequest {
   /** Who made the change; becomes the commit's author. */
@@ -46,14 +48,12 @@ export interface Published {
   readonly changes: readonly { readonly path: string; readonly oid: Oid | null }[]
 }
 
-/** How many past states are held, so that a node that polls now and then is answered from memory. */
-const FORMER_STATES = 32
 export class Overlay {
   readonly environment: string
   readonly repository: GitRepository
   readonly #needs: Needs
   #state: OverlayState | null = null
-  #former: readonly OverlayState[] = []
+  readonly #former = new FormerStates()
   readonly #turns = new Turns()
   /** Emits `switched` with the new state and the changes since the one before. */
   readonly events = new EventEmitter<{ switched: [OverlayState] }>()
@@ -78,7 +78,18 @@ export class Overlay {
 
   /** Recent states before the newest one, newest first. */
   get former(): readonly OverlayState[] {
-    return this.#former
+    return this.#former.list
+  }
+
+  /** The state that a commit was, of those before the newest one: from memory or from the records. */
+  async recall(commit: Oid): Promise<OverlayState | null> {
+    const newest = this.#state
+    if (newest === null || commit === newest.commit) return newest
+    const { records } = this.#needs
+    return (
+      this.#former.get(commit) ??
+      this.#former.keep(await recallRevision(records, this.environment, newest, commit))
+    )
   }
 
   /**
@@ -94,6 +105,7 @@ export class Overlay {
       const changedTree = applyChanges(tree, changes)
       const number = (this.#state?.revision ?? 0) + (changes.size > 0 ? 1 : 0)
       const listed = [...changes].map(([path, oid]) => ({ path, oid }))
+      this.#needs.steps.reached('revision.planned')
       if (request.dryRun === true) return { revision: number, commit: null, changes: listed }
       if (changes.size === 0) {
         await this.#needs.records.transaction(async (records) => await request.record?.(records, number))
@@ -101,10 +113,13 @@ export class Overlay {
         return { revision: number, commit: this.#state?.commit ?? null, changes: [] }
       }
       const revision = await this.#makeRevision(request, number, changedTree)
+      this.#needs.steps.reached('revision.signed')
       const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === change.path }))
       await this.#record(request, revision, recorded, blobs)
+      this.#needs.steps.reached('revision.recorded')
       await request.beforeSwitch?.()
-      await this.#catchUp()
+      this.#needs.steps.reached('revision.mirrored')
+      await this.#catchUp(changedTree)
       return { revision: number, commit: revision.commitOid as Oid, changes: listed }
     })
   }
@@ -117,8 +132,9 @@ export class Overlay {
   async #makeRevision(request: PublishRequest, number: number, tree: Tree): Promise<RevisionRow> {
     const { clock, signingKey } = this.#needs
     const parent = this.#state
-    const before = parent === null ? 0 : await this.#timeOf(parent.revision)
-    // A clock that went back must not date a revision before its parent: nodes and people read history by time.
+    const before = parent === null ? signingKey.createdSec : await this.#timeOf(parent.revision)
+    // A clock that went back must not date a revision before its parent, whose time nodes and people read history by,
+    // nor before the key that signs it.
     const timeSec = Math.max(unixSeconds(clock.now()), before)
     const fields = {
       environment: this.environment,
@@ -149,10 +165,12 @@ export class Overlay {
       for (const [oid, content] of blobs) await records.overlays.addBlob(oid, content)
       await records.overlays.addRevision(revision, changes)
       await request.record?.(records, revision.number)
+      this.#needs.steps.reached('revision.recording')
     })
   }
 
-  async #catchUp(): Promise<void> {
+  /** `made`: the newest tree, where the caller has it. */
+  async #catchUp(made: Tree | null = null): Promise<void> {
     const newest = await this.#needs.records.overlays.newestRevision(this.environment)
     if (!newest || newest.number === this.#state?.revision) return
     const states = await replayRevisions({
@@ -162,19 +180,21 @@ export class Overlay {
       environment: this.environment,
       from: this.#state,
       newest,
+      made,
     })
     for (const state of states) this.#show(state)
   }
 
   #show(state: OverlayState): void {
-    if (this.#state !== null) this.#former = [this.#state, ...this.#former].slice(0, FORMER_STATES)
+    if (this.#state !== null) this.#former.add(this.#state, state)
     this.#state = state
     this.events.emit('switched', state)
+    this.#needs.steps.reached('revision.shown')
   }
 }
 
 /** What a plan really changes, with the ids and the new texts. */
-function effectiveChanges(
+export function effectiveChanges(
   tree: Tree,
   plan: OverlayPlan,
 ): { changes: ReadonlyMap<string, Oid | null>; blobs: ReadonlyMap<Oid, Buffer> } {

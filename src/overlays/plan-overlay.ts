@@ -112,7 +112,10 @@ export function planApp(
   return plan
 }
 
-/** The mask of withdrawn releases, of those that the overlay still lists after `planned`. */
+/**
+ * The mask of withdrawn releases, of those that the overlay still lists after `planned`. The same releases give the same
+ * text, in whatever order they were withdrawn.
+ */
 export function planMask(tree: Tree, withdrawn: readonly ListedBuild[], planned: OverlayPlan): OverlayPlan {
   const entries = withdrawn
     .filter((build) => isListed(tree, planned, ebuildPath(build)))
@@ -122,6 +125,7 @@ export function planMask(tree: Tree, withdrawn: readonly ListedBuild[], planned:
       by: build.withdrawnBy ?? '',
       date: (build.withdrawnAt ?? '').slice(0, 10),
     }))
+    .toSorted((a, b) => (a.atom < b.atom ? -1 : 1))
   return new Map([[WITHDRAWN_MASK, entries.length === 0 ? null : text(renderPackageMask(entries))]])
 }
 

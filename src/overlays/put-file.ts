@@ -9,7 +9,7 @@ import { GENERATED_PATHS, WITHDRAWN_MASK, categoriesOf } from './plan-overlay.ts
 import type { PlannedFile } from './plan-overlay.ts'
 import { renderCategories } from '../gentoo/profiles.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'records' | 'config'>
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'steps'>
 
 export interface HandKeptFile {
   readonly environment: string
@@ -38,16 +38,22 @@ export async function putOverlayFile(hub: Needs, file: HandKeptFile): Promise<Pu
       `a hand-kept file has at most ${String(MAX_BYTES)} bytes; this one has more`,
     )
   }
-  return await overlay.publish({
+  const published = await overlay.publish({
     author: file.by,
     message: `${file.content === null ? 'Remove' : 'Put'} ${file.path}`,
     byHand: file.path,
     dryRun: file.dryRun,
     plan: (tree) => Promise.resolve(planFile(hub, tree, file)),
   })
+  hub.steps.reached('file.put')
+  return published
 }
 
-function planFile(hub: Needs, tree: Tree, file: HandKeptFile): ReadonlyMap<string, PlannedFile> {
+function planFile(
+  hub: Pick<Hub, 'config'>,
+  tree: Tree,
+  file: HandKeptFile,
+): ReadonlyMap<string, PlannedFile> {
   if (file.content === null && !lookup(tree, file.path)) {
     throw new HubError(
       'overlay.no_such_path',
@@ -66,7 +72,7 @@ function planFile(hub: Needs, tree: Tree, file: HandKeptFile): ReadonlyMap<strin
   return plan
 }
 
-async function checkPath(hub: Needs, path: string): Promise<void> {
+async function checkPath(hub: Pick<Hub, 'records'>, path: string): Promise<void> {
   const parts = path.split('/')
   if (parts.length > MAX_DEPTH || parts.length < 2 || !parts.every((part) => COMPONENT.test(part))) {
     throw refused(

@@ -4,7 +4,9 @@
  */
 import { encodeCommit, objectId } from '../git/objects.ts'
 import type { Oid } from '../git/objects.ts'
+import { encodeTreeDelta } from '../git/delta.ts'
 import { newObjects } from '../git/tree-diff.ts'
+import type { NewTree } from '../git/tree-diff.ts'
 import { EMPTY_TREE, applyChanges, treeFromFiles } from '../git/tree.ts'
 import type { Tree } from '../git/tree.ts'
 import type { Logger } from '../log.ts'
@@ -22,10 +24,14 @@ interface Replay {
   /** The state in memory; null at start. */
   readonly from: OverlayState | null
   readonly newest: RevisionRow
+  /** The tree of the newest, where it was just made: its id says whether it is the one, so it need not be made again. */
+  readonly made: Tree | null
 }
 
-/** Objects of a rebuild that are written as one pack. */
+/** Objects of a rebuild, and bytes of them, that are written at once. */
 const OBJECTS_PER_PACK = 5000
+const BYTES_PER_PACK = 32 * 1024 * 1024
+const MIN_DELTA_BYTES = 1024
 /** States that a replay gives back at the most: a rebuild of a long history must not hold every tree of it. */
 const STATES_KEPT = 64
 
@@ -46,12 +52,12 @@ export async function replayRevisions(replay: Replay): Promise<readonly OverlayS
     state = next
     states.push(next)
     if (states.length > STATES_KEPT) states.shift()
-    if (pending.length >= OBJECTS_PER_PACK) {
-      await replay.repository.writePack(pending)
+    if (pending.length >= OBJECTS_PER_PACK || bytesOf(pending) >= BYTES_PER_PACK) {
+      await replay.repository.growPack(pending)
       pending = []
     }
   }
-  if (pending.length > 0) await replay.repository.writePack(pending)
+  await replay.repository.growPack(pending)
   if (state !== null && state.commit !== tip) await replay.repository.updateTip(state.commit, tip)
   return states
 }
@@ -81,6 +87,7 @@ async function nextState(replay: Replay, before: OverlayState | null, number: nu
   const revision =
     number === replay.newest.number ? replay.newest : await records.overlays.findRevision(environment, number)
   if (!revision) throw new Error(`revision ${String(number)} of ${environment} is missing in the records`)
+  if (replay.made?.oid === revision.treeOid) return stateOf(revision, replay.made)
   const changes = await records.overlays.changesOf(environment, number)
   const tree = applyChanges(
     before?.tree ?? EMPTY_TREE,
@@ -109,8 +116,19 @@ async function objectsOfStep(
   const { trees, blobs } = newObjects(before, after.tree)
   const objects: PackedObject[] = [
     { type: 'commit', oid: after.commit, content: after.commitBytes },
-    ...trees.map(({ tree }) => ({ type: 'tree' as const, oid: tree.oid, content: tree.content })),
+    ...trees.map(treeObject),
   ]
   for (const oid of blobs) objects.push({ type: 'blob', oid, content: await readOverlayBlob(records, oid) })
   return objects
+}
+
+/** Small folders stand whole: a delta wins nothing there. */
+function treeObject({ tree, base }: NewTree): PackedObject {
+  const object = { type: 'tree', oid: tree.oid, content: tree.content } as const
+  if (base === null || tree.content.byteLength < MIN_DELTA_BYTES) return object
+  return { ...object, delta: { base: base.oid, encode: () => encodeTreeDelta(base, tree) } }
+}
+
+function bytesOf(objects: readonly PackedObject[]): number {
+  return objects.reduce((sum, { content }) => sum + content.byteLength, 0)
 }

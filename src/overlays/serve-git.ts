@@ -5,6 +5,7 @@
  * Source: gitprotocol-http(5).
  */
 import { setImmediate } from 'node:timers/promises'
+import { ByteCache } from '../byte-cache.ts'
 import { encodeAdvertisement, encodeLsRefs } from '../git/advertisement.ts'
 import type { ProtocolVersion } from '../git/advertisement.ts'
 import { encodeTreeDelta } from '../git/delta.ts'
@@ -18,7 +19,7 @@ import type { NewTree } from '../git/tree-diff.ts'
 import { parseUploadPackRequest } from '../git/upload-pack-request.ts'
 import type { GitRepository } from '../storage/git-repository.ts'
 import { GitProcessAnswers } from './git-process-answers.ts'
-import { ByteCache, Flights } from './shared-answers.ts'
+import { Flights } from './shared-answers.ts'
 
 const MIB = 1024 * 1024
 /** Smaller trees are sent whole: nothing is won by a delta. */
@@ -26,12 +27,17 @@ const MIN_DELTA_BYTES = 1024
 /** So many objects are packed between two looks at the other requests. */
 const OBJECTS_PER_TURN = 200
 
+/** A node's shallow clone names the one commit that it has; who names many is asked about by git. */
+const MOST_RECALLED = 4
+
 /** The part of an overlay that lives in memory. */
 export interface ServedOverlay {
   /** Null before the first revision. */
   readonly tip: HeldRevision | null
-  /** Revisions before the tip whose clients are answered from memory too. */
+  /** Revisions before the tip whose clients are answered from memory too, newest first. */
   readonly former: readonly HeldRevision[]
+  /** Makes one that is not held any more, from the records; null when it cannot. */
+  readonly recall?: (commit: Oid) => Promise<HeldRevision | null>
 }
 
 export interface GitQuestion {
@@ -85,7 +91,10 @@ export class GitServer {
   }
 
   /** Answer to `GET …/info/refs?service=git-upload-pack`. */
-  advertise(tip: Oid | null, protocolVersion: ProtocolVersion): GitAnswer {
+  advertise(
+    tip: Oid | null,
+    protocolVersion: ProtocolVersion,
+  ): { readonly contentType: string; readonly body: Buffer } {
     return {
       contentType: 'application/x-git-upload-pack-advertisement',
       body: encodeAdvertisement(tip, protocolVersion, this.#agent),
@@ -105,7 +114,10 @@ export class GitServer {
     const request = parseUploadPackRequest(body, protocolVersion)
     if (request.kind === 'nothing') return Buffer.alloc(0)
     if (request.kind === 'ls-refs') return encodeLsRefs(overlay.tip?.commit ?? null, request.refs)
-    const plan = request.kind === 'fetch' ? planFetch(request.fetch, heldRevisions(overlay)) : null
+    const plan =
+      request.kind === 'fetch'
+        ? planFetch(request.fetch, await heldRevisions(overlay, request.fetch.haves))
+        : null
     if (plan) return this.#fromMemory(plan, question)
     return this.#processes.answer(question, request.normal)
   }
@@ -164,7 +176,15 @@ export class GitServer {
   }
 }
 
-function heldRevisions({ tip, former }: ServedOverlay): Held {
-  const held = new Map(former.map((revision) => [revision.commit, revision]))
-  return (oid) => (tip?.commit === oid ? tip : held.get(oid))
+/** What is in memory, and of the client's own revisions those that the records give back. */
+async function heldRevisions({ tip, former, recall }: ServedOverlay, haves: readonly Oid[]): Promise<Held> {
+  const recalled = new Map<Oid, HeldRevision>()
+  const inMemory: Held = (oid) => (tip?.commit === oid ? tip : former.find(({ commit }) => commit === oid))
+  if (recall && haves.length <= MOST_RECALLED) {
+    for (const oid of haves) {
+      const revision = inMemory(oid) ? null : await recall(oid)
+      if (revision) recalled.set(oid, revision)
+    }
+  }
+  return (oid) => inMemory(oid) ?? recalled.get(oid)
 }

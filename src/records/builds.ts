@@ -2,25 +2,15 @@
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import type { Selectable } from 'kysely'
-import { contains } from './apps.ts'
 import type { Db } from './database.ts'
-import { pageOf } from './page.ts'
+import { listBuilds } from './list-builds.ts'
+import type { BuildFilter } from './list-builds.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { BuildTable } from './schema.ts'
 
 export type BuildRow = Selectable<BuildTable>
 
 const decompress = promisify(zstdDecompress)
-
-export interface BuildFilter {
-  readonly app?: string
-  /** Part of the app's name, the version, the commit or the branch. */
-  readonly search?: string
-  /** Only builds of these apps; null for all. */
-  readonly apps: readonly string[] | null
-  /** Only builds that are or were released in one of these environments; null for all. */
-  readonly environments: readonly string[] | null
-}
 
 export class BuildRecords {
   readonly #db: Db
@@ -58,45 +48,7 @@ export class BuildRecords {
 
   /** Newest number first; across apps, newest arrival first. */
   async list(filter: BuildFilter, request: PageRequest): Promise<Page<BuildRow>> {
-    let query = this.#db
-      .selectFrom('builds')
-      .selectAll()
-      .limit(request.limit + 1)
-    if (filter.search !== undefined) {
-      const { search } = filter
-      const columns = ['app', 'semver', 'pv', 'commitId', 'branch'] as const
-      query = query.where(({ or }) => or(columns.map((column) => contains(column, search))))
-    }
-    if (filter.apps !== null) query = query.where('app', 'in', filter.apps)
-    if (filter.environments !== null) {
-      const environments = filter.environments
-      query = query.where(({ exists, selectFrom }) =>
-        exists(
-          selectFrom('releases')
-            .select('releases.id')
-            .whereRef('releases.app', '=', 'builds.app')
-            .whereRef('releases.build', '=', 'builds.build')
-            .where('releases.environment', 'in', environments),
-        ),
-      )
-    }
-    if (filter.app !== undefined) {
-      query = query.where('app', '=', filter.app).orderBy('build', 'desc')
-      if (request.cursor !== null) query = query.where('build', '<', Number(request.cursor))
-      return pageOf(await query.execute(), request.limit, (row) => String(row.build))
-    }
-    query = query.orderBy('receivedAt', 'desc').orderBy('app', 'desc').orderBy('build', 'desc')
-    if (request.cursor !== null) {
-      const [receivedAt = '', app = '', build = ''] = request.cursor.split('~')
-      query = query.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple('receivedAt', 'app', 'build'), '<', tuple(receivedAt, app, Number(build))),
-      )
-    }
-    return pageOf(
-      await query.execute(),
-      request.limit,
-      (row) => `${row.receivedAt}~${row.app}~${String(row.build)}`,
-    )
+    return await listBuilds(this.#db, filter, request)
   }
 
   /** Every build, a thousand at a time, for checks of the whole archive. */

@@ -19,6 +19,8 @@ export function openSqlite(path: string): Db {
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
   database.pragma('busy_timeout = 10000')
+  // KiB, as SQLite wants it below zero: the indexes of 100,000 builds, which every upload writes to at places of chance.
+  database.pragma('cache_size = -65536')
   return new Kysely<Schema>({
     dialect: new SqliteDialect({
       database: { close: () => database.close(), prepare: cachedPrepare(database) },
@@ -29,12 +31,14 @@ export function openSqlite(path: string): Db {
 
 /**
  * Kysely prepares each statement anew, which costs three times the query; its texts repeat, so they are kept. The same
- * hook makes each transaction take the write lock at its begin: a deferred one may fail halfway when it upgrades.
+ * hook makes each transaction take the write lock at its begin: a deferred one may fail halfway when it upgrades. And a
+ * disk that is full or broken makes SQLite roll back by itself: rolling back once more would fail and hide why.
  */
 function cachedPrepare(database: Database.Database): (sql: string) => SqliteStatement {
   const statements = new Map<string, Database.Statement>()
   const limit = 500
   return (sql) => {
+    if (sql === 'rollback' && !database.inTransaction) return database.prepare('select 1')
     let statement = statements.get(sql)
     if (!statement) {
       statement = database.prepare(sql === 'begin' ? 'begin immediate' : sql)

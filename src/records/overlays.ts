@@ -151,6 +151,32 @@ export class OverlayRecords {
     return row?.oid ?? undefined
   }
 
+  /** Every path that changed after one revision and up to another, with what it was at the first; null: not there. */
+  async filesBefore(
+    environment: string,
+    span: { readonly after: number; readonly upTo: number },
+  ): Promise<ReadonlyMap<string, string | null>> {
+    const rows = await this.#db
+      .selectFrom('revisionChanges as change')
+      .select(({ selectFrom }) => [
+        'change.path',
+        selectFrom('revisionChanges as before')
+          .select('before.oid')
+          .whereRef('before.environment', '=', 'change.environment')
+          .whereRef('before.path', '=', 'change.path')
+          .where('before.revision', '<=', span.after)
+          .orderBy('before.revision', 'desc')
+          .limit(1)
+          .as('oid'),
+      ])
+      .where('change.environment', '=', environment)
+      .where('change.revision', '>', span.after)
+      .where('change.revision', '<=', span.upTo)
+      .groupBy('change.path')
+      .execute()
+    return new Map(rows.map(({ path, oid }) => [path, oid]))
+  }
+
   /** The tree of any revision, from the history of changes. */
   async filesAt(environment: string, revision: number): Promise<ReadonlyMap<string, string>> {
     const rows = await this.#db

@@ -165,12 +165,18 @@ export class ReleaseRecords {
   /** Names of the apps that any of these environments has ever released. */
   async appsOf(environments: readonly string[]): Promise<readonly string[]> {
     const rows = await this.#db
-      .selectFrom('releases')
-      .select('app')
-      .distinct()
-      .where('environment', 'in', environments)
+      .selectFrom('apps')
+      .select('name')
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('releases')
+            .select('releases.id')
+            .whereRef('releases.app', '=', 'apps.name')
+            .where('releases.environment', 'in', environments),
+        ),
+      )
       .execute()
-    return rows.map(({ app }) => app)
+    return rows.map(({ name }) => name)
   }
 
   /** The distfile of this name, if the environment has ever released it: its mirror shows nothing else. */
@@ -183,9 +189,16 @@ export class ReleaseRecords {
     return await this.#releasedBuilds(environment).where('sha512', '=', sha512).executeTakeFirst()
   }
 
-  /** Name and digest of everything the environment's mirror shows. */
+  /** Name and digest of everything the environment's mirror shows; a build may come more than once. */
   async distfiles(environment: string): Promise<readonly Pick<BuildRow, 'distfileName' | 'sha512'>[]> {
-    return await this.#releasedBuilds(environment).execute()
+    return await this.#db
+      .selectFrom('releases')
+      .innerJoin('builds', (join) =>
+        join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
+      )
+      .select(['builds.distfileName', 'builds.sha512'])
+      .where('releases.environment', '=', environment)
+      .execute()
   }
 
   #releasedBuilds(environment: string) {

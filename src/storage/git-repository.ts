@@ -8,16 +8,27 @@
  */
 import { randomUUID } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { ProtocolVersion } from '../git/advertisement.ts'
 import { HEAD_TARGET } from '../git/advertisement.ts'
 import { parseOid } from '../git/objects.ts'
-import type { ObjectType, Oid } from '../git/objects.ts'
-import { encodePack, encodePackIndex, packObject } from '../git/pack.ts'
+import type { Oid } from '../git/objects.ts'
+import { GrowingPack } from '../git/growing-pack.ts'
+import type { GrowingObject } from '../git/growing-pack.ts'
+import { encodePack, encodePackIndex } from '../git/pack.ts'
 import type { PackEntry } from '../git/pack.ts'
-import { makeDirectoryDurably, syncDirectory, writeFileDurably } from './durable-write.ts'
+import { UNWATCHED } from '../steps.ts'
+import type { Steps } from '../steps.ts'
+import { REAL_DISK } from './disk.ts'
+import type { Disk } from './disk.ts'
+import {
+  makeDirectoryDurably,
+  removeQuietly,
+  syncDirectory,
+  writeFileDurably,
+  writeNewFile,
+} from './durable-write.ts'
 
 const CONFIG = `[core]
 \trepositoryformatversion = 0
@@ -33,11 +44,7 @@ const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const MAX_COMPLAINT_CHARS = 2000
 
 /** An object to be written. */
-export interface PackedObject {
-  readonly type: ObjectType
-  readonly oid: Oid
-  readonly content: Buffer
-}
+export type PackedObject = GrowingObject
 
 /**
  * How a git process ended: `exitStatus` is null when it was stopped; `complaint` is the start of its error
@@ -62,26 +69,51 @@ export interface UploadPackInput {
   readonly signal?: AbortSignal
 }
 
+export interface GitRepositoryParts {
+  /** Where git is looked for, as in `PATH`. */
+  readonly searchPath?: string
+  readonly disk?: Disk
+  readonly steps?: Steps
+}
+
 export class GitRepository {
   readonly path: string
   readonly #searchPath: string
+  readonly #disk: Disk
+  readonly #steps: Steps
+  /** The pack of the newest revisions, if this process wrote it. */
+  #hasLeftLock = false
+  #growing: { readonly pack: GrowingPack; readonly name: string } | null = null
 
-  private constructor(path: string, searchPath: string) {
+  private constructor(path: string, parts: GitRepositoryParts) {
     this.path = path
-    this.#searchPath = searchPath
+    this.#searchPath = parts.searchPath ?? DEFAULT_SEARCH_PATH
+    this.#disk = parts.disk ?? REAL_DISK
+    this.#steps = parts.steps ?? UNWATCHED
   }
 
-  /**
-   * Opens the repository in the folder `path`; what is missing of one is made, what is there stays.
-   * `searchPath` is where git is looked for, as in `PATH`.
-   */
-  static async open(path: string, { searchPath = DEFAULT_SEARCH_PATH } = {}): Promise<GitRepository> {
-    await makeDirectoryDurably(join(path, 'objects', 'pack'))
-    await makeDirectoryDurably(join(path, 'objects', 'info'))
-    await makeDirectoryDurably(join(path, 'refs', 'heads'))
-    await ensureFile(join(path, 'config'), CONFIG)
-    await ensureFile(join(path, 'HEAD'), `ref: ${HEAD_TARGET}\n`)
-    return new GitRepository(path, searchPath)
+  /** Opens the repository in the folder `path`; what is missing of one is made, what is there stays. */
+  static async open(path: string, parts: GitRepositoryParts = {}): Promise<GitRepository> {
+    const repository = new GitRepository(path, parts)
+    for (const folder of ['objects/pack', 'objects/info', 'refs/heads'])
+      await makeDirectoryDurably(join(path, folder), 0o755, parts.disk)
+    await repository.#ensureFile('config', CONFIG)
+    await repository.#ensureFile('HEAD', `ref: ${HEAD_TARGET}\n`)
+    return repository
+  }
+
+  async #ensureFile(name: string, text: string): Promise<void> {
+    if ((await this.#readIfThere(name)) === text) return
+    await writeFileDurably(join(this.path, name), text, 0o644, this.#disk)
+  }
+
+  async #readIfThere(name: string): Promise<string | null> {
+    try {
+      return await this.#disk.readFile(join(this.path, name), 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
   }
 
   get #packs(): string {
@@ -90,9 +122,9 @@ export class GitRepository {
 
   /** The commit that refs/heads/main names; null before the first revision. */
   async readTip(): Promise<Oid | null> {
-    const loose = await readIfThere(join(this.path, HEAD_TARGET))
+    const loose = await this.#readIfThere(HEAD_TARGET)
     if (loose !== null) return parseOid(loose.trimEnd())
-    const packed = await readIfThere(join(this.path, 'packed-refs'))
+    const packed = await this.#readIfThere('packed-refs')
     const line = packed?.split('\n').find((candidate) => candidate.endsWith(` ${HEAD_TARGET}`))
     return line === undefined ? null : parseOid(line.slice(0, 40))
   }
@@ -102,30 +134,65 @@ export class GitRepository {
    * pack's digest in hex; null when there is nothing to write.
    */
   async writePack(objects: readonly PackedObject[]): Promise<string | null> {
-    const unique = new Map(objects.map((object) => [object.oid, object]))
-    if (unique.size === 0) return null
-    const entries: PackEntry[] = []
-    for (const { type, oid, content } of unique.values()) entries.push(await packObject(type, oid, content))
+    if (objects.length === 0) return null
+    return await this.#writeEntries((await GrowingPack.EMPTY.grow(objects)).pack.entries)
+  }
+
+  /**
+   * The same into the pack that was written last, which is written anew, with deltas to what it has, and replaces the
+   * one before; or into another pack when that one has grown enough. A revision after another costs what it changes.
+   */
+  async growPack(objects: readonly PackedObject[]): Promise<void> {
+    if (objects.length === 0) return
+    const before = this.#growing
+    const { pack, isNew } = await (before?.pack ?? GrowingPack.EMPTY).grow(objects)
+    const name = await this.#writeEntries(pack.entries)
+    this.#growing = { pack, name }
+    if (before !== null && !isNew && before.name !== name) await this.#removePack(before.name)
+  }
+
+  /** What is in another pack now. Git may be reading it: it looks for the other one then, as after its own repack. */
+  async #removePack(name: string): Promise<void> {
+    for (const end of ['idx', 'pack'])
+      await removeQuietly(join(this.#packs, `pack-${name}.${end}`), this.#disk)
+  }
+
+  async #writeEntries(entries: readonly PackEntry[]): Promise<string> {
     const { parts, digest } = encodePack(entries)
     const name = digest.toString('hex')
     const pack = join(this.#packs, `pack-${name}.pack`)
     const index = join(this.#packs, `pack-${name}.idx`)
-    if ((await exists(pack)) && (await exists(index))) return name
-    const [temporaryPack, temporaryIndex] = await Promise.all([
-      this.#writeTemporary('tmp_pack', parts),
-      this.#writeTemporary('tmp_idx', [encodePackIndex(entries, digest)]),
-    ])
-    // Git looks for indexes: the pack has to be there before its index is.
-    await rename(temporaryPack, pack)
-    await rename(temporaryIndex, index)
-    await syncDirectory(this.#packs)
+    if (!(await this.#isThere(pack)) || !(await this.#isThere(index))) {
+      await this.#placePack(pack, parts, index, encodePackIndex(entries, digest))
+    }
+    // For a pack that is there too: the fsync after an earlier write of it may have failed.
+    await syncDirectory(this.#packs, this.#disk)
+    this.#steps.reached('pack.indexed')
     return name
   }
 
-  async #writeTemporary(prefix: string, parts: readonly Buffer[]): Promise<string> {
-    const path = join(this.#packs, `${prefix}_${randomUUID()}`)
-    await writeNewFile(path, parts, 0o444)
-    return path
+  async #placePack(pack: string, parts: readonly Buffer[], index: string, indexBytes: Buffer): Promise<void> {
+    const temporaryPack = join(this.#packs, `tmp_pack_${randomUUID()}`)
+    const temporaryIndex = join(this.#packs, `tmp_idx_${randomUUID()}`)
+    try {
+      const written = await Promise.allSettled([
+        writeNewFile(temporaryPack, Buffer.concat(parts), 0o444, this.#disk),
+        writeNewFile(temporaryIndex, indexBytes, 0o444, this.#disk),
+      ])
+      for (const result of written) if (result.status === 'rejected') throw result.reason
+      this.#steps.reached('pack.written')
+      // Git looks for indexes: the pack has to be there before its index is.
+      await this.#disk.rename(temporaryPack, pack)
+      this.#steps.reached('pack.placed')
+      await this.#disk.rename(temporaryIndex, index)
+    } catch (error) {
+      for (const path of [temporaryPack, temporaryIndex]) await removeQuietly(path, this.#disk)
+      throw error
+    }
+  }
+
+  async #isThere(path: string): Promise<boolean> {
+    return (await this.#disk.stat(path).catch(() => null)) !== null
   }
 
   /**
@@ -135,38 +202,49 @@ export class GitRepository {
   async updateTip(oid: Oid, expected: Oid | null): Promise<void> {
     const ref = join(this.path, HEAD_TARGET)
     const lock = `${ref}.lock`
-    await writeNewFile(lock, [Buffer.from(`${oid}\n`)], 0o644)
+    // Ours, of a try whose disk did not even let it go; another writer's is respected.
+    if (this.#hasLeftLock) await this.#disk.rm(lock, { force: true })
+    this.#hasLeftLock = false
     try {
+      await writeNewFile(lock, `${oid}\n`, 0o644, this.#disk)
+      this.#steps.reached('ref.locked')
       const tip = await this.readTip()
       if (tip !== expected)
         throw new Error(`${HEAD_TARGET} of ${this.path} is at ${tip}, not at ${expected}.`)
-      await rename(lock, ref)
+      await this.#disk.rename(lock, ref)
     } catch (error) {
-      await rm(lock, { force: true })
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+        this.#hasLeftLock = !(await removeQuietly(lock, this.#disk))
       throw error
     }
-    await syncDirectory(join(this.path, 'refs', 'heads'))
+    this.#steps.reached('ref.switched')
+    await syncDirectory(join(this.path, 'refs', 'heads'), this.#disk)
   }
 
   /**
    * Removes what a crash left: temporary files, locks, halves of packs. Call it before the first write only.
    */
   async sweep(): Promise<void> {
-    const packs = await readdir(this.#packs)
+    const packs = await this.#disk.readdir(this.#packs)
     const names = new Set(packs)
     const isHalf = (name: string): boolean =>
       (name.endsWith('.pack') && !names.has(name.replace(/pack$/, 'idx'))) ||
       (name.endsWith('.idx') && name.startsWith('pack-') && !names.has(name.replace(/idx$/, 'pack')))
-    await removeWhere(this.#packs, packs, (name) => /^\.?tmp[_-]/.test(name) || isHalf(name))
-    for (const folder of [this.path, join(this.path, 'refs', 'heads')]) {
-      await removeWhere(folder, await readdir(folder), (name) => /\.(lock|tmp)$/.test(name))
-    }
+    await this.#removeWhere(this.#packs, (name) => /^\.?tmp[_-]/.test(name) || isHalf(name))
+    for (const folder of [this.path, join(this.path, 'refs', 'heads')])
+      await this.#removeWhere(folder, (name) => /\.(lock|tmp)$/.test(name))
+  }
+
+  async #removeWhere(folder: string, isLeftover: (name: string) => boolean): Promise<void> {
+    for (const name of (await this.#disk.readdir(folder)).filter(isLeftover))
+      await this.#disk.rm(join(folder, name), { force: true })
   }
 
   /** Packs that git reads now; many make it slow, see `repack`. */
   async packCount(): Promise<number> {
-    return (await readdir(this.#packs)).filter((name) => name.endsWith('.idx') && name.startsWith('pack-'))
-      .length
+    return (await this.#disk.readdir(this.#packs)).filter(
+      (name) => name.endsWith('.idx') && name.startsWith('pack-'),
+    ).length
   }
 
   /**
@@ -229,35 +307,4 @@ export class GitRepository {
       GIT_CONFIG_VALUE_0: '*',
     }
   }
-}
-
-async function writeNewFile(path: string, parts: readonly Buffer[], mode: number): Promise<void> {
-  await using handle = await open(path, 'wx', mode)
-  await handle.writeFile(Buffer.concat(parts))
-  await handle.sync()
-}
-
-async function ensureFile(path: string, text: string): Promise<void> {
-  if ((await readIfThere(path)) !== text) await writeFileDurably(path, text)
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null)) !== null
-}
-
-async function removeWhere(
-  folder: string,
-  names: readonly string[],
-  isLeftover: (name: string) => boolean,
-): Promise<void> {
-  for (const name of names.filter(isLeftover)) await rm(join(folder, name), { force: true })
 }

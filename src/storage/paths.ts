@@ -11,6 +11,7 @@
  *       var/keys/                      the hub's OpenPGP key
  *       var/hub.lock                   held by the hub that runs on this folder
  *       var/uploads/                   uploads in progress; emptied at start
+ *       var/partial-uploads/<id>       resumable uploads, until they are archived or expire
  *       var/trees/<environment>        the commit that overlays/<environment>/ shows
  */
 import { join, resolve } from 'node:path'
@@ -19,6 +20,9 @@ export interface Paths {
   readonly data: string
   readonly archive: string
   readonly uploads: string
+  readonly partialUploads: string
+  /** `id`: of a record, so letters, digits and `_`. */
+  partialUpload(id: string): string
   readonly keys: string
   /** `sha512`: 128 lower-case hex digits. */
   blob(sha512: string): string
@@ -43,6 +47,8 @@ export function createPaths(dataDirectory: string, archiveDirectory?: string): P
     data,
     archive,
     uploads: join(data, 'var', 'uploads'),
+    partialUploads: join(data, 'var', 'partial-uploads'),
+    partialUpload: (id) => join(data, 'var', 'partial-uploads', id),
     keys: join(data, 'var', 'keys'),
     blob: (sha512) => join(blobDirectory(sha512), sha512),
     blobDirectory,

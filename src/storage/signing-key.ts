@@ -2,11 +2,12 @@
  * The hub's OpenPGP key: signs overlay commits. Made at the first start, kept in `var/keys/hub.key` (mode 0600), its
  * public half served to nodes.
  */
-import { chmod, readFile } from 'node:fs/promises'
+import { chmod, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createMessage, enums, generateKey, readPrivateKey, sign } from 'openpgp'
 import type { PrivateKey } from 'openpgp'
-import { makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
+import { unixSeconds } from '../clock.ts'
+import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
 
 export class SigningKey {
   readonly #key: PrivateKey
@@ -14,11 +15,14 @@ export class SigningKey {
   readonly publicKey: string
   /** 40 upper-case hex digits. */
   readonly fingerprint: string
+  /** Seconds since 1970; nothing can be signed as of an earlier time. */
+  readonly createdSec: number
 
   private constructor(key: PrivateKey) {
     this.#key = key
     this.publicKey = key.toPublic().armor()
     this.fingerprint = key.getFingerprint().toUpperCase()
+    this.createdSec = unixSeconds(key.getCreationTime())
   }
 
   /** Reads the key of `keysDirectory`, or makes it, as of `now`, when there is none. */
@@ -31,6 +35,9 @@ export class SigningKey {
     if (armored === null) {
       await makeDirectoryDurably(keysDirectory, 0o700)
       await chmod(keysDirectory, 0o700)
+      // A start that died while it wrote its key left one that nobody will use.
+      for (const name of (await readdir(keysDirectory)).filter(isTemporary))
+        await rm(join(keysDirectory, name))
       armored = await makeKey(userName, now)
       await writeFileDurably(path, armored, 0o600)
     }

@@ -36,7 +36,7 @@ export interface TestHub extends AsyncDisposable {
 /** `env` are further settings by their variables; `parts` replace the hub's own, for example its log. */
 export async function createTestHub(
   env: Readonly<Record<string, string>> = {},
-  parts: Pick<HubOverrides, 'log'> = {},
+  parts: Omit<HubOverrides, 'clock'> = {},
 ): Promise<TestHub> {
   const directory = await mkdtemp(join(tmpdir(), 'portage-hub-test-'))
   return await openTestHub(directory, env, parts)
@@ -45,7 +45,7 @@ export async function createTestHub(
 async function openTestHub(
   directory: string,
   env: Readonly<Record<string, string>>,
-  parts: Pick<HubOverrides, 'log'>,
+  parts: Omit<HubOverrides, 'clock'>,
 ): Promise<TestHub> {
   let time = new Date('2026-01-02T03:04:05Z')
   const clock = {
@@ -71,7 +71,7 @@ function testHub(
     readonly directory: string
     readonly clock: TestHub['clock']
     readonly env: Readonly<Record<string, string>>
-    readonly parts: Pick<HubOverrides, 'log'>
+    readonly parts: Omit<HubOverrides, 'clock'>
   },
 ): TestHub {
   const { hub } = running
@@ -109,7 +109,7 @@ function testHub(
     },
     async storedFiles() {
       const found: string[] = []
-      for (const folder of ['distfiles/archive', 'var/uploads']) {
+      for (const folder of ['distfiles/archive', 'var/uploads', 'var/partial-uploads']) {
         const entries = await readdir(join(at.directory, folder), { recursive: true, withFileTypes: true })
         for (const entry of entries) {
           if (!entry.isDirectory())
