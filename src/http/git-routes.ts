@@ -6,7 +6,7 @@ import { HubError } from '../errors.ts'
 import { parseProtocolVersion } from '../git/advertisement.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
-import { readOverlayBlob } from '../overlays/overlay-history.ts'
+import { readOverlayBlobs } from '../overlays/overlay-history.ts'
 import type { Overlay } from '../overlays/overlay.ts'
 import { GitServer } from '../overlays/serve-git.ts'
 import type { GitAnswer } from '../overlays/serve-git.ts'
@@ -54,7 +54,7 @@ async function answerUploadPack(hub: Hub, server: GitServer, visit: Visit, overl
       former: overlay.former,
       recall: async (commit) => await overlay.recall(commit),
     },
-    blob: async (oid) => await readOverlayBlob(hub.records, oid),
+    blobs: async (oids) => await readOverlayBlobs(hub.records, oids),
     repository: overlay.repository,
     body,
     protocolVersion: parseProtocolVersion(visit.header('git-protocol')),

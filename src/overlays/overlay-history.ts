@@ -38,6 +38,16 @@ export async function readOverlayBlob(records: Records, oid: Oid): Promise<Buffe
   return content
 }
 
+/** Several at once, at most some hundreds. @throws as `readOverlayBlob`. */
+export async function readOverlayBlobs(
+  records: Records,
+  oids: readonly Oid[],
+): Promise<ReadonlyMap<Oid, Buffer>> {
+  const found = (await records.overlays.findBlobs(oids)) as ReadonlyMap<Oid, Buffer>
+  for (const oid of oids) if (!found.has(oid)) await readOverlayBlob(records, oid)
+  return found
+}
+
 /** The tree of a past revision. @throws {HubError} `overlay.unknown_revision`. */
 export async function treeAt(records: Records, environment: string, revision: number): Promise<Tree> {
   if (!(await records.overlays.findRevision(environment, revision))) {

@@ -22,6 +22,9 @@ import { GitProcessAnswers } from './git-process-answers.ts'
 import { Flights } from './shared-answers.ts'
 
 const MIB = 1024 * 1024
+const POLLS_BYTES = 4 * MIB
+/** Of a question and of its answer: those of a node with nothing new have some hundred bytes. */
+const MAX_POLL_BYTES = 4096
 /** Smaller trees are sent whole: nothing is won by a delta. */
 const MIN_DELTA_BYTES = 1024
 /** So many objects are packed between two looks at the other requests. */
@@ -42,8 +45,8 @@ export interface ServedOverlay {
 
 export interface GitQuestion {
   readonly overlay: ServedOverlay
-  /** Content of a blob of one of the held trees. */
-  readonly blob: (oid: Oid) => Promise<Buffer> | Buffer
+  /** Content of blobs of the held trees, at most some hundreds at a time. */
+  readonly blobs: (oids: readonly Oid[]) => Promise<ReadonlyMap<Oid, Buffer>>
   readonly repository: GitRepository
   /** Body of the request, without its content encoding. */
   readonly body: Buffer
@@ -71,6 +74,8 @@ export class GitServer {
   readonly #agent: string
   readonly #answers: ByteCache<Buffer>
   readonly #objects: ByteCache<PackEntry>
+  /** Short answers by the very bytes of their questions: nodes that find nothing new all ask the same. */
+  readonly #polls = new ByteCache<Buffer>(POLLS_BYTES)
   readonly #flights = new Flights<Buffer>()
   readonly #processes: GitProcessAnswers
 
@@ -106,7 +111,13 @@ export class GitServer {
    * @throws {HubError} `request.invalid` for a body that is not of the protocol, or that git refuses.
    */
   async answerUploadPack(question: GitQuestion): Promise<GitAnswer> {
-    return { contentType: 'application/x-git-upload-pack-result', body: await this.#answer(question) }
+    const key = pollKey(question)
+    const kept = key === null ? undefined : this.#polls.get(key)
+    const body = kept ?? (await this.#answer(question))
+    if (key !== null && kept === undefined && Buffer.isBuffer(body) && body.byteLength <= MAX_POLL_BYTES) {
+      this.#polls.set(key, body, key.length + body.byteLength)
+    }
+    return { contentType: 'application/x-git-upload-pack-result', body }
   }
 
   async #answer(question: GitQuestion): Promise<GitAnswer['body']> {
@@ -122,37 +133,48 @@ export class GitServer {
     return this.#processes.answer(question, request.normal)
   }
 
-  async #fromMemory(plan: FetchPlan, { blob, signal }: GitQuestion): Promise<Buffer> {
+  async #fromMemory(plan: FetchPlan, { blobs, signal }: GitQuestion): Promise<Buffer> {
     const kept = this.#answers.get(plan.key)
     if (kept) return kept
     return this.#flights.join(plan.key, signal, async (left) => {
-      const objects = await this.#packPlan(plan, blob, left)
+      const objects = await this.#packPlan(plan, blobs, left)
       const answer = encodeFetchAnswer(plan, encodePack(objects).parts)
       this.#answers.set(plan.key, answer, answer.byteLength)
       return answer
     })
   }
 
-  async #packPlan(plan: FetchPlan, blob: GitQuestion['blob'], left: AbortSignal): Promise<PackEntry[]> {
+  async #packPlan(plan: FetchPlan, read: GitQuestion['blobs'], left: AbortSignal): Promise<PackEntry[]> {
     const packed = new Map<Oid, PackEntry>()
     let known = plan.base
     // Deltas between revisions of one pack could go round in a circle when a change was taken back.
     const withDeltas = plan.thinPack && plan.revisions.length === 1
     for (const { commit, commitBytes, tree } of plan.revisions) {
       const { trees, blobs } = newObjects(known, tree)
-      const steps = [
-        { oid: commit, pack: () => packObject('commit', commit, commitBytes) },
-        ...trees.map((step) => ({ oid: step.tree.oid, pack: () => this.#packTree(step, withDeltas) })),
-        ...blobs.map((oid) => ({ oid, pack: () => this.#packKept('blob', oid, blob) })),
-      ]
-      for (const { oid, pack } of steps) {
-        if (packed.has(oid)) continue
-        packed.set(oid, await pack())
-        if (packed.size % OBJECTS_PER_TURN === 0) await setImmediate(undefined, { signal: left })
+      packed.set(commit, await packObject('commit', commit, commitBytes))
+      for (const some of inTurns(trees)) {
+        for (const step of some) packed.set(step.tree.oid, await this.#packTree(step, withDeltas))
+        await setImmediate(undefined, { signal: left })
+      }
+      for (const some of inTurns(blobs)) {
+        for (const blob of await this.#packBlobs(some, read)) packed.set(blob.oid, blob)
+        await setImmediate(undefined, { signal: left })
       }
       known = tree
     }
     return [...packed.values()]
+  }
+
+  /** All of them are read at once: a question each costs several times what packing it does. */
+  async #packBlobs(oids: readonly Oid[], read: GitQuestion['blobs']): Promise<PackEntry[]> {
+    const missing = oids.filter((oid) => this.#objects.get(oid) === undefined)
+    const contents = missing.length === 0 ? new Map<Oid, Buffer>() : await read(missing)
+    const content = (oid: Oid): Buffer => {
+      const found = contents.get(oid)
+      if (found === undefined) throw new Error(`the text ${oid} was not read`)
+      return found
+    }
+    return await Promise.all(oids.map(async (oid) => await this.#packKept('blob', oid, content)))
   }
 
   async #packTree({ tree, base }: NewTree, withDelta: boolean): Promise<PackEntry> {
@@ -163,17 +185,23 @@ export class GitServer {
     return this.#packKept('tree', tree.oid, () => tree.content)
   }
 
-  async #packKept(
-    type: ObjectType,
-    oid: Oid,
-    content: (oid: Oid) => Promise<Buffer> | Buffer,
-  ): Promise<PackEntry> {
+  async #packKept(type: ObjectType, oid: Oid, content: (oid: Oid) => Buffer): Promise<PackEntry> {
     const kept = this.#objects.get(oid)
     if (kept) return kept
-    const packed = await packObject(type, oid, await content(oid))
+    const packed = await packObject(type, oid, content(oid))
     this.#objects.set(oid, packed, packed.bytes.byteLength)
     return packed
   }
+}
+
+/** The same question about the same newest commit has the same answer. Null where it is too long to be a poll. */
+function pollKey({ overlay, body, protocolVersion }: GitQuestion): string | null {
+  if (body.byteLength > MAX_POLL_BYTES) return null
+  return `${overlay.tip?.commit ?? ''} ${protocolVersion} ${body.toString('latin1')}`
+}
+
+function* inTurns<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += OBJECTS_PER_TURN) yield items.slice(at, at + OBJECTS_PER_TURN)
 }
 
 /** What is in memory, and of the client's own revisions those that the records give back. */

@@ -45,6 +45,16 @@ export class OverlayRecords {
     return row && Buffer.from(row.content)
   }
 
+  /** Those that there are, by their ids. */
+  async findBlobs(oids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+    const rows = await this.#db
+      .selectFrom('overlayBlobs')
+      .select(['oid', 'content'])
+      .where('oid', 'in', oids)
+      .execute()
+    return new Map(rows.map(({ oid, content }) => [oid, Buffer.from(content)]))
+  }
+
   /** Adds the revision and its changes, and brings the tree of the newest revision up to it. */
   async addRevision(revision: RevisionRow, changes: readonly RecordedChange[]): Promise<void> {
     const { environment, number } = revision

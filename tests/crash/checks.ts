@@ -12,7 +12,7 @@ import type { ReleaseRow } from '../../src/records/releases.ts'
 import { send } from '../support/raw-http.ts'
 import { findingsIn } from '../support/verify.ts'
 import { settingsOf } from './hub-process.ts'
-import type { Ledger, Standing } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 
 const ENVIRONMENTS = ['staging', 'production'] as const
 /** SQLite may have a journal beside the lock while it is held. */

@@ -1,7 +1,7 @@
 /** What a client of an overlay saw, as the id of the tree that it is: whole by construction, or an error. */
 import { inflateRawSync, inflateSync } from 'node:zlib'
 import { encodeTree, objectId } from '../../src/git/objects.ts'
-import type { Oid, TreeMode } from '../../src/git/objects.ts'
+import type { Oid } from '../../src/git/objects.ts'
 import { treeFromFiles } from '../../src/git/tree.ts'
 import { git } from '../git/support.ts'
 

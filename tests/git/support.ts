@@ -123,6 +123,9 @@ export class OverlayFixture {
     ]
   }
 
+  readBlobs = async (oids: readonly Oid[]): Promise<ReadonlyMap<Oid, Buffer>> =>
+    await Promise.resolve(new Map(oids.map((oid) => [oid, this.readBlob(oid)])))
+
   readBlob = (oid: Oid): Buffer => {
     this.blobReads++
     const content = this.blobs.get(oid)
@@ -189,11 +192,11 @@ async function answer(
   }
   const raw = await buffer(request)
   const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw
-  const { repository, tip, held: former, readBlob: blob } = overlay
+  const { repository, tip, held: former, readBlobs: blobs } = overlay
   await send(
     await server.answerUploadPack({
       overlay: { tip, former },
-      blob,
+      blobs,
       repository,
       body,
       protocolVersion,

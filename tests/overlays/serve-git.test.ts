@@ -325,7 +325,7 @@ describe('unusual questions are answered by git, once', () => {
     const leave = new AbortController()
     const answer = await served.server.answerUploadPack({
       overlay: { tip: served.overlay.tip, former: [] },
-      blob: served.overlay.readBlob,
+      blobs: served.overlay.readBlobs,
       repository: served.overlay.repository,
       body: fetchBody([`want ${served.overlay.tip?.commit}`, 'done']),
       protocolVersion: 2,
