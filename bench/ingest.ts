@@ -50,6 +50,7 @@ await runPart({
       `${nginx.description}; dav_methods PUT, client_body_buffer_size 1m, temporary files beside the target; then the two ` +
         'digests of what arrived; once without and once with a `sync` of the file, which the hub always does',
     )
+    report.peer('dd bs=1M conv=fdatasync from the page cache: nothing received, nothing computed')
     report.note(
       `Client for all: ${programVersion('curl')}. The file is random, a plain tar, and in the page cache.`,
     )
@@ -87,6 +88,7 @@ async function compareSpeed(
       'hub, multipart': async () => await upload(hub, 'multipart', tarball),
       'nginx, then digests': viaNginx(false),
       'nginx, sync, then digests': viaNginx(true),
+      'dd, only writing': async () => await timed(sizeBytes, async () => await copy(tarball.file, folder)),
     },
   })
   for (const way of ['PUT', 'multipart'] as const) {
@@ -96,6 +98,7 @@ async function compareSpeed(
       ['sha512sum and b2sum', 0.9],
       ['nginx, then digests', 1],
       ['nginx, sync, then digests', null],
+      ['dd, only writing', null],
     ] as const) {
       const target = ratio === null ? {} : { target: { ratio } }
       report.row({ ...row, peerName, peer: results[peerName].rate, ...target })
@@ -137,6 +140,13 @@ async function putAndDigest(nginx: Nginx, folder: string, { file, sizeBytes }: T
   })
   await rm(arrived)
   return { ...measured, cpuSec: 0 }
+}
+
+/** What the file system alone takes for so many bytes, nothing received and nothing computed. */
+async function copy(file: string, folder: string): Promise<void> {
+  const copied = join(folder, 'copy')
+  await runTimed('dd', [`if=${file}`, `of=${copied}`, 'bs=1M', 'conv=fdatasync', 'status=none'])
+  await rm(copied)
 }
 
 async function digestBoth(file: string): Promise<void> {

@@ -29,7 +29,7 @@ const VERBS = {
   },
   check: { help: 'types, lint, format and house rules', run: checkAll },
   format: { help: 'rewrite the files in the house format', run: () => runTool([PRETTIER, '--write', '.']) },
-  bench: { help: 'run the measurements: bench [name [options]]', run: runBench },
+  bench: { help: 'run the measurements: bench [part …] [--quick] [--rounds N] [--seconds N]', run: runBench },
 }
 
 async function main([name = '', ...args]) {
@@ -107,26 +107,24 @@ async function checkAll() {
   return failed.length === 0 ? 0 : 1
 }
 
-async function runBench([name, ...args]) {
+/** Runs the named parts, or all, whatever the others end with; the options go to each. */
+async function runBench(args) {
   const folder = path.join(root, 'bench')
-  const all = fs.existsSync(folder)
-    ? fs
-        .readdirSync(folder)
-        .filter((file) => file.endsWith('.ts'))
-        .sort()
-    : []
-  const chosen = all.filter((file) => name === undefined || file === `${name}.ts`)
-  if (chosen.length === 0) {
-    throw new LaunchError(
-      `No such measurement. There are: ${all.map((file) => file.slice(0, -3)).join(', ')}`,
-      2,
-    )
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder).sort() : []
+  const parts = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -'.ts'.length))
+  const firstOption = args.findIndex((arg) => arg.startsWith('-'))
+  const named = firstOption < 0 ? args : args.slice(0, firstOption)
+  const unknown = named.filter((name) => !parts.includes(name))
+  if (unknown.length > 0 || parts.length === 0) {
+    throw new LaunchError(`No measurement ${unknown.join(', ')}. There are: ${parts.join(', ')}`, 2)
   }
-  for (const file of chosen) {
-    const status = await runTool([path.join('bench', file), ...args])
-    if (status !== 0) return status
+  const options = args.slice(named.length)
+  const failed = []
+  for (const name of named.length > 0 ? named : parts) {
+    if ((await runTool([path.join('bench', `${name}.ts`), ...options])) !== 0) failed.push(name)
   }
-  return 0
+  if (failed.length > 0) say(`Failed: ${failed.join(', ')}.`)
+  return failed.length > 0 ? 1 : 0
 }
 
 function environment(extra = {}) {
