@@ -1,10 +1,10 @@
 /**
  * YAML as people write it in a recipe: one document of YAML 1.2 in the core schema, without tags of its own, each key
- * once, few aliases. The text is somebody else's, so what makes the `yaml` package slow is refused before it gets there:
- * it takes seconds for 256 KiB of brackets, of faults (each of which it describes), of keys (each compared with all
- * others) or of aliases (each looked for among all anchors).
+ * once, few aliases. The text is somebody else's, so what makes the `yaml` package slow is kept from it: it takes seconds
+ * for 256 KiB of brackets, of faults (it describes each), of keys (it compares each with all others) or of aliases (it
+ * looks for each among all anchors).
  */
-import { isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml'
+import { Composer, isScalar, Lexer, LineCounter, Parser, visit, YAMLError } from 'yaml'
 import type { Document, Pair } from 'yaml'
 
 /** More than any recipe needs whose lists are as long as they may be. */
@@ -12,12 +12,16 @@ const MAX_TOKENS = 60_000
 const MAX_DEPTH = 32
 const MAX_PROPERTIES = 100
 const MAX_ALIAS_USES = 20
+const MAX_MESSAGE_CHARS = 200
 /** Anchors, aliases, tags and directives by their first character. */
 const PROPERTIES = '&*!%'
 /** Stands before the text of a scalar among the tokens. */
 const SCALAR = '\x1f'
 /** What begins a nested node of a block; a scalar or the end of the line ends a row of them. */
-const INDICATORS = '-?:'
+const INDICATORS = ['-', '?', ':']
+
+/** Tokens between documents that cannot be a fault; there may be a hundred thousand. */
+const HARMLESS: ReadonlySet<string> = new Set(['comment', 'newline', 'space'])
 
 /** Why a text is not taken; the message reads on from "is no YAML of the plain kind: ". */
 export class YamlFault extends Error {
@@ -31,14 +35,13 @@ export class YamlFault extends Error {
 export function readPlainYaml(text: string): unknown {
   refuseExcess(text)
   const lines = new LineCounter()
-  const document = parse(text, lines)
-  const [fault] = [...document.errors, ...document.warnings]
-  if (fault) {
-    const { line, col } = lines.linePos(fault.pos[0])
-    throw new YamlFault(`${fault.message.split('\n', 1).join('')} at line ${line}, column ${col}`)
+  try {
+    const document = compose(text, lines)
+    refuseTwins(document, lines)
+    return document.toJS({ maxAliasCount: MAX_ALIAS_USES }) as unknown
+  } catch (error) {
+    throw error instanceof YamlFault ? error : faultOf(error, lines)
   }
-  refuseTwins(document, lines)
-  return valueOf(document)
 }
 
 /** One pass over the tokens, which costs little whatever they are. */
@@ -51,7 +54,7 @@ function refuseExcess(text: string): void {
     if (isText || first === ' ' || first === '\t') continue
     if (token === '[' || token === '{') depth++
     else if (token === ']' || token === '}') depth--
-    row = token.length === 1 && INDICATORS.includes(first) ? row + 1 : 0
+    row = INDICATORS.includes(token) ? row + 1 : 0
     if (PROPERTIES.includes(first)) properties++
     if (!'\n\r#'.includes(first)) tokens++
     if (depth > MAX_DEPTH || row > MAX_DEPTH) throw new YamlFault('it nests too deep')
@@ -62,25 +65,41 @@ function refuseExcess(text: string): void {
   }
 }
 
-function parse(text: string, lineCounter: LineCounter): Document {
-  try {
-    // An unknown tag is only a warning to the library; at any lower level it would not tell of a second document.
-    return parseDocument(text, {
-      version: '1.2',
-      schema: 'core',
-      stringKeys: true,
-      resolveKnownTags: false,
-      logLevel: 'error',
-      prettyErrors: false,
-      uniqueKeys: false,
-      lineCounter,
-    })
-  } catch (error) {
-    throw faultOf(error)
+/** As the package's `parseDocument` does it, but no further than the first fault. */
+function compose(text: string, lines: LineCounter): Document {
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    stringKeys: true,
+    resolveKnownTags: false,
+    logLevel: 'error',
+    uniqueKeys: false,
+  })
+  const documents: Document[] = []
+  for (const token of new Parser(lines.addNewLine).parse(text)) {
+    if (token.type === 'error') throw new YamlFault(located(token.message, token.offset, lines))
+    if (!HARMLESS.has(token.type)) refuseFirst(composer)
+    documents.push(...composer.next(token))
+    if (documents.length > 1) break
+  }
+  refuseFirst(composer)
+  documents.push(...composer.end(true, text.length))
+  const [document, second] = documents
+  if (document === undefined || second !== undefined) throw new YamlFault('it has several documents')
+  return document
+}
+
+/** The composer gathers faults in these lists, of which it makes new ones with each document. */
+function refuseFirst(composer: Composer): void {
+  const { errors, warnings } = composer.streamInfo()
+  for (const list of [errors, warnings]) {
+    list.push = (fault) => {
+      throw fault
+    }
   }
 }
 
-/** The library's own check of keys takes time by the square of their number. */
+/** The package's own check of keys takes time by the square of their number. */
 function refuseTwins(document: Document, lines: LineCounter): void {
   visit(document, {
     Map: (_, { items }) => {
@@ -88,24 +107,31 @@ function refuseTwins(document: Document, lines: LineCounter): void {
       for (const { key } of items as readonly Pair[]) {
         if (!isScalar(key)) continue
         if (seen.has(key.value))
-          throw new YamlFault(`Map keys must be unique at line ${lines.linePos(key.range?.[0] ?? 0).line}`)
+          throw new YamlFault(located('Map keys must be unique', key.range?.[0] ?? 0, lines))
         seen.add(key.value)
       }
     },
   })
 }
 
-function valueOf(document: Document): unknown {
-  try {
-    return document.toJS({ maxAliasCount: MAX_ALIAS_USES }) as unknown
-  } catch (error) {
-    throw faultOf(error)
-  }
+/** Nesting without end exhausts the stack of the package: a RangeError, and a fault of the sender all the same. */
+function faultOf(error: unknown, lines: LineCounter): YamlFault {
+  if (error instanceof RangeError) return new YamlFault('it nests too deep', { cause: error })
+  const { message } = error as Error
+  const reason = error instanceof YAMLError ? located(message, error.pos[0], lines) : shortened(message)
+  return new YamlFault(reason, { cause: error })
 }
 
-/** Nesting without end exhausts the stack of the library: a RangeError, and a fault of the sender all the same. */
-function faultOf(error: unknown): YamlFault {
-  const reason =
-    error instanceof RangeError ? 'it nests too deep' : (error as Error).message.split('\n', 1).join('')
-  return new YamlFault(reason, { cause: error })
+function located(message: string, offset: number, lines: LineCounter): string {
+  const { line, col } = lines.linePos(offset)
+  return `${shortened(message)} at line ${line}, column ${col}`
+}
+
+/** Some messages repeat what they are about, be it the whole text, and control characters with it. */
+function shortened(message: string): string {
+  return message
+    .split('\n', 1)
+    .join('')
+    .slice(0, MAX_MESSAGE_CHARS)
+    .replace(/[\0-\x1f\x7f-\x9f]/g, ' ')
 }

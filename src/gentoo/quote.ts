@@ -12,6 +12,10 @@ const LINE_BREAKS_AND_SPACE = /[\s\u0085\u2028\u2029]+/g
 const INVISIBLE =
   /[\u200b\u200e\u200f\u061c\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\u{e0000}-\u{e007f}]/gu
 
+// To put a run of combining marks in order takes time by its square; no writing has so many on one letter. The limit is
+// that of UAX #15 "Stream-Safe Text Format".
+const TOO_MANY_MARKS = /(\p{M}{30})\p{M}+/gu
+
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g
 
 /**
@@ -39,7 +43,7 @@ export function quoteShellLine(text: string): string {
 
 /**
  * Makes free text harmless and fit to show: one line, NFC, no control, bidirectional or invisible characters, runs of
- * white space as one space, no word starting with '-' in front (bash's `echo` in Portage would take `-n` or `-e` for an
+ * white space as one space, at most 30 combining marks on a letter, no word starting with '-' in front (bash's `echo` in Portage would take `-n` or `-e` for an
  * option), at most `maxChars` code points. May return an empty text. Idempotent.
  */
 export function cleanText(text: string, maxChars: number): string {
@@ -48,7 +52,9 @@ export function cleanText(text: string, maxChars: number): string {
     .replace(LINE_BREAKS_AND_SPACE, ' ')
     .replace(CONTROLS, '')
     .replace(/\p{Surrogate}/gu, '')
+    .replace(TOO_MANY_MARKS, '$1')
     .normalize('NFC')
+    .replace(TOO_MANY_MARKS, '$1') // some marks are several when taken apart
     .replace(/\s+/g, ' ')
     .replace(/^(?: |-\S*(?: |$))+/, '')
   return Array.from(visible).slice(0, maxChars).join('').trim()

@@ -37,7 +37,17 @@ function sharedAndNewRuns(base: Tree, target: Tree): Run[] {
   let b = 0
   let baseOffset = 0
   let targetOffset = 0
-  for (const entry of target.entries) {
+  for (let t = 0; t < target.entries.length;) {
+    // An edited folder shares its entries with the one before: nearly all of it is passed here, unread.
+    const sharedFrom = baseOffset
+    for (let entry = target.entries[t]; entry && entry === base.entries[b]; entry = target.entries[++t]) {
+      baseOffset += entry.encodedBytes
+      b++
+    }
+    if (baseOffset > sharedFrom) extendRuns(runs, true, sharedFrom, baseOffset - sharedFrom)
+    targetOffset += baseOffset - sharedFrom
+    const entry = target.entries[t++]
+    if (!entry) break
     let old = base.entries[b]
     while (old && old !== entry && compareTreeKeys(keyOf(old), keyOf(entry)) < 0) {
       baseOffset += old.encodedBytes

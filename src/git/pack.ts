@@ -24,6 +24,12 @@ const deflateElsewhere = promisify(deflate) as (data: Buffer, options: { level: 
 export interface PackEntry {
   readonly oid: Oid
   readonly bytes: Buffer
+  /** CRC-32 of the bytes, for indexes; there when the entry is written more than once. */
+  readonly checksum?: number
+}
+
+export function withChecksum(entry: PackEntry): PackEntry {
+  return { ...entry, checksum: crc32(entry.bytes) }
 }
 
 /** Deflates an object for packs. `level` is zlib's. Large content is deflated on another thread. */
@@ -87,8 +93,8 @@ export function encodePack(entries: readonly PackEntry[]): Pack {
  */
 export function encodePackIndex(entries: readonly PackEntry[], packDigest: Buffer): Buffer {
   let offset = HEADER_BYTES
-  const rows = entries.map(({ oid, bytes }) => {
-    const row = { id: Buffer.from(oid, 'hex'), crc: crc32(bytes), offset }
+  const rows = entries.map(({ oid, bytes, checksum }) => {
+    const row = { id: Buffer.from(oid, 'hex'), crc: checksum ?? crc32(bytes), offset }
     offset += bytes.byteLength
     return row
   })

@@ -37,6 +37,8 @@ export type UploadPackRequest =
  */
 const FILTER_PART = String.raw`(?:blob(?::|%3A)(?:none|limit=\d{1,12}[kmg]?)|tree(?::|%3A)\d{1,6}|object(?::|%3A)type=(?:blob|tree|commit|tag))`
 const FILTER = new RegExp(`^(?:${FILTER_PART}|combine:${FILTER_PART}(?:\\+${FILTER_PART}){0,8})$`, 'i')
+/** Git's own number for "all of it", and the largest that it reads. */
+const MAX_DEPTH = 0x7fffffff
 const DEEPEN_NOT = new Set(['HEAD', 'main', 'heads/main', HEAD_TARGET])
 const FLAGS = new Set([
   'thin-pack',
@@ -116,9 +118,12 @@ function parseFetch(args: readonly string[]): FetchRequest {
     if (value !== null && (name === 'want' || name === 'have' || name === 'shallow'))
       ids[name].add(parseOid(value))
     else if (value !== null && name === 'deepen') depth = parseDepth(arg, value)
-    else if (!isKnownArgument(name, value)) throw refused(arg)
+    else if (!isKnownArgument(name, value) || (name === 'filter' && seen.has(name))) throw refused(arg)
     seen.add(name)
   }
+  // Git would end with a complaint that no client hears.
+  if (seen.has('deepen') && (seen.has('deepen-since') || seen.has('deepen-not')))
+    throw refused(`deepen ${depth ?? 0} beside another limit`)
   return {
     wants: [...ids.want],
     haves: [...ids.have],
@@ -131,7 +136,7 @@ function parseFetch(args: readonly string[]): FetchRequest {
 }
 
 function parseDepth(arg: string, value: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(value)) throw refused(arg)
+  if (!/^[1-9]\d{0,9}$/.test(value) || Number(value) > MAX_DEPTH) throw refused(arg)
   return Number(value)
 }
 
@@ -154,8 +159,11 @@ function parseV0(pkts: readonly Pkt[]): UploadPackRequest {
   const capabilities = (want[2] ?? '').split(' ').filter((word) => !/^(agent|session-id)=|^$/.test(word))
   const negotiation = pkts.slice(needs).map((pkt) => (pkt === 'flush' ? pkt : textOf(pkt)))
   for (const line of negotiation) if (!/^(flush|have [0-9a-f]{40}|done)$/.test(line)) throw refused(line)
+  if (negotiation.at(-1)?.startsWith('have')) throw refused('an early end')
   for (const line of lines)
     if (!/^(want|shallow|deepen|deepen-since|deepen-not|filter) /.test(line)) throw refused(line)
   parseFetch(lines)
+  const filter = lines.find((line) => line.startsWith('filter '))
+  if (filter !== undefined && !capabilities.includes('filter')) throw refused(filter)
   return { kind: 'fetch-v0', normal: [want[1], ...capabilities, ...lines, ...negotiation].join('\n') }
 }

@@ -81,19 +81,30 @@ async function readBody({ request }: Visit): Promise<Buffer> {
   }
   const chunks: Buffer[] = []
   let sizeBytes = 0
-  const source = encoding === 'gzip' ? request.pipe(createGunzip()) : request
+  const source: Readable = encoding === 'gzip' ? gunzipped(request) : request
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       sizeBytes += chunk.byteLength
       if (sizeBytes > MAX_BODY_BYTES)
         throw new HubError('request.too_large', 'a git request has at most 4 MiB here')
       chunks.push(chunk)
     }
   } catch (error) {
+    // What still comes is dropped, or the connection would never come to its next request.
+    request.unpipe().resume()
     if (error instanceof HubError) throw error
     throw new HubError('request.invalid', 'the body cannot be read', {}, { cause: error })
   }
   return Buffer.concat(chunks)
+}
+
+/** A request that breaks off ends its reader too, which `pipe` leaves waiting. */
+function gunzipped(request: Visit['request']): Readable {
+  const gunzip = createGunzip()
+  request.once('close', () => {
+    if (!request.complete) gunzip.destroy(new Error('the request broke off'))
+  })
+  return request.pipe(gunzip)
 }
 
 async function send(visit: Visit, answer: GitAnswer): Promise<void> {

@@ -1,16 +1,21 @@
 /** Zips of overlays, each made once and kept in memory while there is room: polls and downloads cost no work. */
+import { ByteCache } from '../byte-cache.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Tree } from '../git/tree.ts'
 import type { Hub } from '../hub.ts'
 import { readOverlayBlob } from './overlay-history.ts'
+import type { ZippedFile } from './zip-format.ts'
 import { zipTree } from './zip-tree.ts'
 
 const KEPT_BYTES = 256 * 1024 * 1024
+/** Files as zips hold them: the next zip has most of them too. */
+const KEPT_FILES_BYTES = 64 * 1024 * 1024
 
 export class OverlayZips {
   readonly #needs: Pick<Hub, 'records' | 'steps'>
   /** In the order of their last use, oldest first. */
   readonly #zips = new Map<Oid, Promise<Buffer>>()
+  readonly #files = new ByteCache<ZippedFile>(KEPT_FILES_BYTES)
 
   constructor(needs: Pick<Hub, 'records' | 'steps'>) {
     this.#needs = needs
@@ -20,7 +25,8 @@ export class OverlayZips {
   async zipOf(tree: Tree): Promise<Buffer> {
     const known = this.#zips.get(tree.oid)
     this.#zips.delete(tree.oid)
-    const zip = known ?? zipTree(tree, async (oid) => await readOverlayBlob(this.#needs.records, oid))
+    const read = async (oid: Oid): Promise<Buffer> => await readOverlayBlob(this.#needs.records, oid)
+    const zip = known ?? zipTree(tree, read, this.#files)
     this.#zips.set(tree.oid, zip)
     try {
       const bytes = await zip
@@ -35,7 +41,7 @@ export class OverlayZips {
 
   /** Strong validator of the zip of a tree, known without making it. */
   static etag(tree: Tree): string {
-    return `"zip1-${tree.oid}"`
+    return `"zip2-${tree.oid}"`
   }
 
   async #makeRoom(): Promise<void> {
