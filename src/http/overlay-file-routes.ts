@@ -62,7 +62,7 @@ async function sendZip(hub: Hub, visit: Visit, place: Place, tree: Tree): Promis
     'Cache-Control': cacheControl(visit, place),
     'Content-Type': 'application/zip',
   }
-  if (visit.isFresh({ etag })) visit.answer(304, headers)
+  if (visit.isFresh({ etag })) visit.answerUnchanged(headers)
   else visit.answer(200, headers, await hub.zips.zipOf(tree))
 }
 
@@ -81,7 +81,7 @@ async function sendEntry(
       `the overlay of ${place.environment} has no ${JSON.stringify(path.slice(0, 200))}`,
     )
   }
-  if (visit.isFresh({ etag })) visit.answer(304, headers)
+  if (visit.isFresh({ etag })) visit.answerUnchanged(headers)
   else if (folder) visit.answer(200, { ...headers, 'Content-Type': JSON_TYPE }, folderJson(path, folder))
   else if (entry) {
     const text = await readOverlayBlob(hub.records, entry.oid)

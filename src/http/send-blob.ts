@@ -49,7 +49,7 @@ export class BlobSender {
     if (this.#hub.config.accelRedirect !== null) {
       this.#handOver(visit, blob, headers)
     } else if (visit.isFresh({ etag, 'last-modified': lastModified })) {
-      visit.answer(304, headers)
+      visit.answerUnchanged(headers)
     } else {
       await this.#sendBytes(visit, blob, headers, wantedRange(visit, described, blob.sizeBytes))
     }

@@ -63,6 +63,16 @@ export class Visit {
     this.response.writeHead(status, { ...this.#common, ...headers })
   }
 
+  /** Tells a client that it has the newest already. What goes with content went with that. */
+  answerUnchanged(headers: Headers): void {
+    const requestId = this.#common['X-Request-Id']
+    this.response.writeHead(
+      304,
+      requestId === undefined ? headers : { 'X-Request-Id': requestId, ...headers },
+    )
+    this.response.end()
+  }
+
   /** Answers at once. A body is left out for HEAD, but not its length. */
   answer(status: number, headers: Headers, body?: Buffer | string): void {
     const length: Headers = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }

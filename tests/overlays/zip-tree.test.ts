@@ -97,3 +97,18 @@ test('a text that cannot be read fails the zip', async () => {
   const tree = treeFromFiles([['a', objectId('blob', Buffer.from('a'))]])
   await expect(zipTree(tree, () => Promise.reject(new Error('lost')))).rejects.toThrow('lost')
 })
+
+testWith('unzip')('more files than the old form can count are all in it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'portage-hub-zip-'))
+  try {
+    const oid = objectId('blob', Buffer.from('x'))
+    const paths = Array.from({ length: 66_000 }, (_, at) => [`a${at % 100}/f${at}`, oid] as const)
+    await writeFile(join(folder, 'x.zip'), await zipTree(treeFromFiles(paths), async () => Buffer.from('x')))
+    const { stdout } = await run('unzip', ['-tq', 'x.zip'], { cwd: folder })
+    expect(stdout).toContain('No errors')
+    const listed = await run('unzip', ['-Z', '-t', 'x.zip'], { cwd: folder })
+    expect(listed.stdout).toContain('66100 files')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
