@@ -1,0 +1,13 @@
+/** Every target that is fuzzed without a server. */
+import type { Target } from '../support/target.ts'
+import { archiveTargets } from './archives.ts'
+import { GENTOO_TARGETS } from './gentoo.ts'
+import { GIT_TARGETS } from './git.ts'
+import { RECIPE_TARGETS } from './recipes.ts'
+
+export const LIBRARY_TARGETS: readonly Target[] = [
+  ...archiveTargets(),
+  ...RECIPE_TARGETS,
+  ...GENTOO_TARGETS,
+  ...GIT_TARGETS,
+]
