@@ -72,7 +72,7 @@ export class DigestedWriter implements Disposable {
   async #finishSmall(): Promise<Digests> {
     const content = this.#blocks.bytes(this.#block).subarray(0, this.#blockBytes)
     await writeAll(this.#handle, content, 0)
-    const [digests] = await Promise.all([digestBytes(content), this.#handle.sync()])
+    const [, digests] = await Promise.all([this.#handle.sync(), Promise.resolve(digestBytes(content))])
     this.#blocks.give(this.#block)
     return digests
   }
