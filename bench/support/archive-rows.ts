@@ -2,8 +2,6 @@
 import Database from 'better-sqlite3'
 import type { Config } from '../../src/config.ts'
 import type { Oid } from '../../src/git/objects.ts'
-import { listFiles, treeFromFiles } from '../../src/git/tree.ts'
-import type { Tree } from '../../src/git/tree.ts'
 import { databasePath } from '../../src/jobs/open-data-folder.ts'
 import type { AppRow } from '../../src/records/apps.ts'
 import type { RevisionRow } from '../../src/records/overlays.ts'
@@ -29,9 +27,9 @@ export class ArchiveRows implements Disposable {
     return this.#database.prepare(query).get(environment) as { number: number; commitOid: Oid }
   }
 
-  newestTree(environment: string): Tree {
+  newestFiles(environment: string): readonly (readonly [path: string, oid: Oid])[] {
     const query = 'select path, oid from overlay_files where environment = ?'
-    return treeFromFiles(this.#database.prepare(query).raw().all(environment) as [string, Oid][])
+    return this.#database.prepare(query).raw().all(environment) as [string, Oid][]
   }
 
   transaction(work: () => void): void {
@@ -66,15 +64,14 @@ export class ArchiveRows implements Disposable {
   }
 
   /** What is known at the end only. */
-  finish(revisions: readonly RevisionRow[], apps: readonly AppRow[], tree: Tree): void {
+  finish(revisions: readonly RevisionRow[], apps: readonly AppRow[], files: ReadonlyMap<string, Oid>): void {
     const environment = revisions[0]?.environment ?? ''
     this.transaction(() => {
       for (const revision of revisions) this.add('revisions', revision)
       const raise = this.#database.prepare('update apps set last_build = ? where name = ?')
       for (const { name, lastBuild } of apps) raise.run(lastBuild, name)
       this.#database.prepare('delete from overlay_files where environment = ?').run(environment)
-      for (const [path, oid] of listFiles(tree))
-        this.add('overlayFiles', { environment, path, oid, byHand: 0 })
+      for (const [path, oid] of files) this.add('overlayFiles', { environment, path, oid, byHand: 0 })
     })
   }
 

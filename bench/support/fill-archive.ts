@@ -9,14 +9,14 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { describeBuild } from '../../src/builds/describe-build.ts'
-import { timestamp } from '../../src/clock.ts'
+import { timestamp, unixSeconds } from '../../src/clock.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { Config } from '../../src/config.ts'
 import { BY_POLICY, newPromotion } from '../../src/environments/promote.ts'
 import { newRelease, releaseMessage } from '../../src/environments/release-build.ts'
 import { parseAppName } from '../../src/gentoo/cpv.ts'
 import { DEFAULT_VERSION_POLICY } from '../../src/gentoo/semver-to-pv.ts'
-import { applyChanges } from '../../src/git/tree.ts'
+import { applyChanges, listFiles, treeFromFiles } from '../../src/git/tree.ts'
 import type { Tree } from '../../src/git/tree.ts'
 import { effectiveChanges } from '../../src/overlays/overlay.ts'
 import { newestReleases, planApp } from '../../src/overlays/plan-overlay.ts'
@@ -54,9 +54,20 @@ interface Archive {
   readonly paths: Paths
   readonly rows: ArchiveRows
   readonly tarballs: TinyTarballs
-  readonly apps: Map<string, { row: AppRow; listed: readonly ListedBuild[] }>
-  tree: Tree
+  readonly apps: Map<string, FilledApp>
+  /** The overlay before the first build. */
+  readonly begun: Tree
   revision: number
+}
+
+interface FilledApp {
+  row: AppRow
+  listed: readonly ListedBuild[]
+  /**
+   * The overlay as it would be with this app alone. All that is planned for an app lies in files of its own, so plans
+   * come out the same, and the whole tree, which is large, needs making in the other thread only.
+   */
+  tree: Tree
 }
 
 /** Fills an empty data folder. The hub that opens it finds nothing to finish. */
@@ -84,10 +95,11 @@ async function addBuilds(rows: ArchiveRows, filling: Filling, clock: Clock, tick
   const paths = createPaths(config.dataDir)
   mkdirSync(paths.mirror(ENVIRONMENT), { recursive: true })
   const { number: revision, commitOid: parent } = rows.newestRevision(ENVIRONMENT)
-  await using writer = await RevisionWriter.start({ paths, environment: ENVIRONMENT, parent })
+  const begun = treeFromFiles(rows.newestFiles(ENVIRONMENT))
+  const files = [...listFiles(begun)]
+  await using writer = await RevisionWriter.start({ paths, environment: ENVIRONMENT, parent, files })
   const tarballs = await TinyTarballs.open(config)
-  const tree = rows.newestTree(ENVIRONMENT)
-  const archive: Archive = { filling, clock, paths, rows, tarballs, apps: new Map(), tree, revision }
+  const archive: Archive = { filling, clock, paths, rows, tarballs, apps: new Map(), begun, revision }
   for (let at = 0; at < builds; at += BATCH) {
     const end = Math.min(at + BATCH, builds)
     rows.transaction(() => {
@@ -99,8 +111,10 @@ async function addBuilds(rows: ArchiveRows, filling: Filling, clock: Clock, tick
     await writer.flush()
     filling.onProgress(end)
   }
-  const apps = [...archive.apps.values()].map(({ row }) => row)
-  rows.finish(await writer.finish(), apps, archive.tree)
+  const apps = [...archive.apps.values()]
+  const listed = new Map(apps.flatMap(({ tree }) => [...listFiles(tree)]))
+  const appRows = apps.map(({ row }) => row)
+  rows.finish(await writer.finish(), appRows, listed)
 }
 
 /** One upload and its release: everything but the commit, which needs the signature of the one before. */
@@ -116,12 +130,12 @@ function addBuild(archive: Archive, index: number): NewRevision {
   // Those past the newest are never listed again: nothing is lost by forgetting them here.
   app.listed = newestReleases([...app.listed, listing], filling.config.keepReleases)
   app.row = { ...app.row, lastBuild: build.build }
-  const revision = release(archive, build, planApp(filling.config, archive.tree, app.listed, null))
+  const revision = release(archive, app, build)
   const mirrorFile = paths.mirrorFile(ENVIRONMENT, build.distfileName)
   return { ...revision, tarball: { bytes: tarball.bytes, blob: paths.blob(build.sha512), mirrorFile } }
 }
 
-function appOf(archive: Archive, name: string) {
+function appOf(archive: Archive, name: string): FilledApp {
   const known = archive.apps.get(name)
   if (known) return known
   const row: AppRow = {
@@ -133,7 +147,7 @@ function appOf(archive: Archive, name: string) {
     lastBuild: 0,
     createdAt: timestamp(archive.clock.now()),
   }
-  const made = { row, listed: [] as readonly ListedBuild[] }
+  const made: FilledApp = { row, listed: [], tree: archive.begun }
   archive.apps.set(name, made)
   archive.rows.add('apps', row)
   return made
@@ -153,15 +167,11 @@ function describe({ filling, clock, tarballs }: Archive, app: AppRow, { digests 
   return describeBuild({ config: filling.config, clock, overlays: new Map() }, upload, about)
 }
 
-function release(
-  archive: Archive,
-  build: BuildRow,
-  plan: ReturnType<typeof planApp>,
-): Omit<NewRevision, 'tarball'> {
+function release(archive: Archive, app: FilledApp, build: BuildRow): Omit<NewRevision, 'tarball'> {
   const { rows, clock } = archive
-  const before = archive.tree
-  const { changes, blobs } = effectiveChanges(before, plan)
-  archive.tree = applyChanges(before, changes)
+  const plan = planApp(archive.filling.config, app.tree, app.listed, null)
+  const { changes, blobs } = effectiveChanges(app.tree, plan)
+  app.tree = applyChanges(app.tree, changes)
   const revision = ++archive.revision
   for (const [oid, content] of blobs) rows.addText(oid, content)
   for (const [path, oid] of changes)
@@ -175,9 +185,8 @@ function release(
   })
   return {
     number: revision,
-    before,
-    tree: archive.tree,
-    at: clock.now(),
+    changes: [...changes],
+    timeSec: unixSeconds(clock.now()),
     author: BY_POLICY,
     message: releaseMessage(build, 'add'),
     texts: rows.takeTexts(),

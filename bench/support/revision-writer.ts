@@ -1,14 +1,15 @@
 /**
- * Writes the tarballs of a filled archive, signs its revisions and writes their objects: in a thread of its own, while
- * the texts, rows and trees of the next are being made.
+ * Makes the trees of a filled archive's revisions, signs them and writes their objects: in a thread of its own, while
+ * the texts and rows of the next are being made. Files and texts are written and packed on this side of it: the two
+ * have about the same to do.
  */
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { unixSeconds } from '../../src/clock.ts'
 import type { Oid } from '../../src/git/objects.ts'
-import { encodeTreeDelta } from '../../src/git/delta.ts'
-import { newObjects } from '../../src/git/tree-diff.ts'
-import type { Tree } from '../../src/git/tree.ts'
+import { packObject } from '../../src/git/pack.ts'
+import type { PackEntry } from '../../src/git/pack.ts'
 import type { RevisionRow } from '../../src/records/overlays.ts'
 import type { Paths } from '../../src/storage/paths.ts'
 
@@ -17,9 +18,8 @@ const MOST_UNDER_WAY = 3
 
 export interface NewRevision {
   readonly number: number
-  readonly before: Tree
-  readonly tree: Tree
-  readonly at: Date
+  readonly changes: readonly (readonly [path: string, oid: Oid | null])[]
+  readonly timeSec: number
   readonly author: string
   readonly message: string
   /** Content of every blob that is new in it. */
@@ -28,30 +28,22 @@ export interface NewRevision {
 }
 
 export interface NewTarball {
-  readonly bytes: Uint8Array
+  readonly bytes: Buffer
   /** Paths in the archive and in the environment's mirror. */
   readonly blob: string
   readonly mirrorFile: string
 }
 
-export interface PlainObject {
-  readonly type: 'tree' | 'blob'
-  readonly oid: Oid
-  /** A delta to `base` if there is one. */
-  readonly content: Uint8Array
-  readonly base?: Oid
-}
-
 /** A revision as the thread gets it. */
-export interface Unsigned extends Pick<NewRevision, 'number' | 'author' | 'message' | 'tarball'> {
-  readonly treeOid: Oid
-  readonly timeSec: number
-  readonly objects: readonly PlainObject[]
+export interface PackedRevision extends Omit<NewRevision, 'texts' | 'tarball'> {
+  readonly blobs: readonly PackEntry[]
 }
 
 export interface WriterSettings {
   readonly environment: string
+  /** The commit that the first revision follows, and its files. */
   readonly parent: Oid
+  readonly files: readonly (readonly [path: string, oid: Oid])[]
   readonly keys: string
   readonly repository: string
 }
@@ -59,8 +51,7 @@ export interface WriterSettings {
 export class RevisionWriter implements AsyncDisposable {
   readonly #worker: Worker
   readonly #rows: RevisionRow[] = []
-  readonly #packed = new Set<Oid>()
-  #batch: Unsigned[] = []
+  #batch: NewRevision[] = []
   #underWay = 0
   #failure: Error | null = null
 
@@ -75,35 +66,36 @@ export class RevisionWriter implements AsyncDisposable {
     })
   }
 
-  /** `parent`: the commit that the first revision follows. */
-  static async start(at: {
-    readonly paths: Paths
-    readonly environment: string
-    readonly parent: Oid
-  }): Promise<RevisionWriter> {
-    const { paths, environment, parent } = at
-    const repository = paths.overlayRepository(environment)
-    const settings: WriterSettings = { environment, parent, keys: paths.keys, repository }
+  static async start(
+    at: Pick<WriterSettings, 'environment' | 'parent' | 'files'> & { readonly paths: Paths },
+  ): Promise<RevisionWriter> {
+    const { paths, ...rest } = at
+    const repository = paths.overlayRepository(at.environment)
+    const settings: WriterSettings = { ...rest, keys: paths.keys, repository }
     const worker = new Worker(new URL('./revision-worker.ts', import.meta.url), { workerData: settings })
     await once(worker, 'online')
     return new RevisionWriter(worker)
   }
 
-  /** The next revision. Its trees are turned to bytes at once: some hundred large ones would fill the memory. */
   add(revision: NewRevision): void {
-    this.#batch.push(unsigned(revision, this.#packed))
+    this.#batch.push(revision)
   }
 
   /** Hands over what was added since, as one pack; resolves when there is room for more. */
   async flush(): Promise<void> {
-    this.#underWay++
-    this.#worker.postMessage(this.#batch)
+    const revisions: PackedRevision[] = []
+    for (const { texts, tarball, ...revision } of this.#batch) {
+      keepTarball(tarball)
+      const blobs = Array.from(texts, async ([oid, content]) => await packObject('blob', oid, content))
+      revisions.push({ ...revision, blobs: await Promise.all(blobs) })
+    }
     this.#batch = []
-    this.#packed.clear()
+    this.#underWay++
+    this.#worker.postMessage(revisions)
     await this.#until(() => this.#underWay < MOST_UNDER_WAY)
   }
 
-  /** Writes the rest and moves the repository's ref; gives all rows. */
+  /** Waits for all of it, and for the repository's ref at the newest; gives the rows. */
   async finish(): Promise<readonly RevisionRow[]> {
     this.#underWay++
     this.#worker.postMessage(null)
@@ -121,22 +113,9 @@ export class RevisionWriter implements AsyncDisposable {
   }
 }
 
-function unsigned(revision: NewRevision, packed: Set<Oid>): Unsigned {
-  const { number, author, message, tarball, at, before, tree, texts } = revision
-  const { trees, blobs } = newObjects(before, tree)
-  const objects: PlainObject[] = []
-  for (const { tree: folder, base } of trees) {
-    if (packed.has(folder.oid)) continue
-    packed.add(folder.oid)
-    const { oid, content } = folder
-    if (base && packed.has(base.oid)) {
-      objects.push({ type: 'tree', oid, content: encodeTreeDelta(base, folder), base: base.oid })
-    } else objects.push({ type: 'tree', oid, content })
-  }
-  for (const oid of blobs) {
-    const content = texts.get(oid)
-    if (!content) throw new Error(`revision ${number} has a text ${oid} that it did not make`)
-    objects.push({ type: 'blob', oid, content })
-  }
-  return { number, author, message, tarball, treeOid: tree.oid, timeSec: unixSeconds(at), objects }
+/** Into the archive, and by its distfile's name into the environment's mirror. */
+function keepTarball({ bytes, blob, mirrorFile }: NewTarball): void {
+  mkdirSync(dirname(blob), { recursive: true })
+  writeFileSync(blob, bytes, { mode: 0o444, flag: 'wx' })
+  linkSync(blob, mirrorFile)
 }

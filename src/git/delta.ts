@@ -15,11 +15,11 @@ const MAX_INSERT_BYTES = 127
  * not.
  */
 export function encodeTreeDelta(base: Tree, target: Tree): Buffer {
-  const parts: Buffer[] = [sizeVarint(base.content.byteLength), sizeVarint(target.content.byteLength)]
+  const parts: Buffer[] = [sizeVarint(base.sizeBytes), sizeVarint(target.sizeBytes)]
   for (const run of sharedAndNewRuns(base, target)) {
     const pieces = run.copy
       ? copyInstructions(run.start, run.end)
-      : insertInstructions(target.content.subarray(run.start, run.end))
+      : insertInstructions(Buffer.concat([...target.slice(run.start, run.end)]))
     parts.push(...pieces)
   }
   return Buffer.concat(parts)

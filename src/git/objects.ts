@@ -53,6 +53,14 @@ export function objectId(type: ObjectType, content: Uint8Array): Oid {
   return createHash('sha1').update(`${type} ${content.byteLength}\0`).update(content).digest('hex') as Oid
 }
 
+/** The same of content that lies in pieces. */
+export function objectIdOfPieces(type: ObjectType, pieces: readonly Buffer[]): Oid {
+  const sizeBytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+  const digest = createHash('sha1').update(`${type} ${sizeBytes}\0`)
+  for (const piece of pieces) digest.update(piece)
+  return digest.digest('hex') as Oid
+}
+
 /** One entry as a tree object holds it: `<mode> <name>\0` and the 20 bytes of the id. */
 export function encodeTreeEntry(entry: {
   readonly name: string

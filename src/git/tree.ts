@@ -1,10 +1,10 @@
 /**
  * A git tree held in memory, never changed: an edit makes new nodes for the folders on its paths and shares
- * the rest. Every node keeps the bytes of its tree object, so that an edit in a folder of 20,000 entries
- * copies and digests them once and encodes nothing but what changed.
+ * the rest. A node has the bytes of its tree object as pieces of those of the node before it, so that an edit in a
+ * folder of 20,000 entries digests them once and copies and encodes nothing but what changed.
  */
 import { HubError } from '../errors.ts'
-import { compareTreeKeys, encodeTreeEntry, objectId } from './objects.ts'
+import { compareTreeKeys, encodeTreeEntry, objectIdOfPieces } from './objects.ts'
 import type { Oid } from './objects.ts'
 import { splitTreePath } from './tree-path.ts'
 
@@ -27,18 +27,48 @@ export interface FolderEntry {
 
 export type TreeEntry = FileEntry | FolderEntry
 
-/** One folder. `entries` are in git's order; `content` is the tree object; `oid` is its id. */
-export interface Tree {
-  readonly oid: Oid
+/** Past so many pieces they are joined: each is a call when the whole is digested. */
+const MOST_PIECES = 64
+
+/** One folder. */
+export class Tree {
+  /** In git's order. */
   readonly entries: readonly TreeEntry[]
-  readonly content: Buffer
+  readonly oid: Oid
+  /** Size of the tree object. */
+  readonly sizeBytes: number
+  #pieces: readonly Buffer[]
+
+  /** `pieces` are, one after another, the tree object of `entries`. */
+  constructor(entries: readonly TreeEntry[], pieces: readonly Buffer[]) {
+    this.entries = entries
+    this.#pieces = pieces.length > MOST_PIECES ? [concatUnpooled(pieces)] : pieces
+    this.oid = objectIdOfPieces('tree', this.#pieces)
+    this.sizeBytes = this.#pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+  }
+
+  /** The tree object. */
+  get content(): Buffer {
+    const [first] = this.#pieces
+    if (first !== undefined && this.#pieces.length === 1) return first
+    const whole = concatUnpooled(this.#pieces)
+    this.#pieces = [whole]
+    return whole
+  }
+
+  /** The bytes from `start` to `end` of the tree object, as they lie. */
+  *slice(start: number, end: number): Generator<Buffer> {
+    let at = 0
+    for (const piece of this.#pieces) {
+      const from = Math.max(start - at, 0)
+      const to = Math.min(end - at, piece.byteLength)
+      if (from < to) yield piece.subarray(from, to)
+      at += piece.byteLength
+    }
+  }
 }
 
-export const EMPTY_TREE: Tree = {
-  oid: objectId('tree', Buffer.alloc(0)),
-  entries: [],
-  content: Buffer.alloc(0),
-}
+export const EMPTY_TREE = new Tree([], [])
 
 /** What becomes of one name in a folder: a file (null: no file any more), or changes below it, or both. */
 interface Change {
@@ -132,7 +162,7 @@ function folderEntry(name: string, tree: Tree): FolderEntry {
 /** Puts sorted edits into a folder, copying the bytes between them as they are. */
 function splice(old: Tree, edits: readonly Edit[]): Tree | null {
   const entries: TreeEntry[] = []
-  const chunks: Buffer[] = []
+  const pieces: Buffer[] = []
   let index = 0
   let offset = 0
   const keepUpTo = (end: number): void => {
@@ -142,7 +172,7 @@ function splice(old: Tree, edits: readonly Edit[]): Tree | null {
       entries.push(entry)
       offset += entry.encodedBytes
     }
-    if (offset > start) chunks.push(old.content.subarray(start, offset))
+    if (offset > start) pieces.push(...old.slice(start, offset))
   }
   for (const { key, entry } of edits) {
     keepUpTo(lowerBound(old.entries, key))
@@ -153,20 +183,18 @@ function splice(old: Tree, edits: readonly Edit[]): Tree | null {
     }
     if (entry) {
       entries.push(entry)
-      chunks.push(encodeTreeEntry(entry))
+      pieces.push(encodeTreeEntry(entry))
     }
   }
   keepUpTo(old.entries.length)
-  if (entries.length === 0) return null
-  const content = concatUnpooled(chunks)
-  return { oid: objectId('tree', content), entries, content }
+  return entries.length === 0 ? null : new Tree(entries, pieces)
 }
 
 /** Small buffers out of Node's pool would each keep a whole slab alive for as long as the tree lives. */
-function concatUnpooled(chunks: readonly Buffer[]): Buffer {
-  const whole = Buffer.allocUnsafeSlow(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0))
+function concatUnpooled(pieces: readonly Buffer[]): Buffer {
+  const whole = Buffer.allocUnsafeSlow(pieces.reduce((sum, piece) => sum + piece.byteLength, 0))
   let at = 0
-  for (const chunk of chunks) at += chunk.copy(whole, at)
+  for (const piece of pieces) at += piece.copy(whole, at)
   return whole
 }
 

@@ -11,8 +11,9 @@ const MOST_STATES = 1024
 const MOST_BYTES = 64 * 1024 * 1024
 /** States that were made again for a node that was long away; each is asked for a few times at the most. */
 const RECALLED_STATES = 32
-/** Of an entry in memory, besides the bytes of its tree object that are counted as they are. */
+/** Of an entry in the list of a folder; the entry itself, and the bytes of the tree object, are shared. */
 const ENTRY_BYTES = 8
+const NODE_BYTES = 500
 
 export class FormerStates {
   /** Oldest first. */
@@ -61,10 +62,9 @@ export class FormerStates {
 /** Memory of the folders of `tree` that `next` does not share. Files are not looked at: there may be many. */
 function replacedBytes(tree: Tree, next: Tree | undefined): number {
   if (tree === next) return 0
-  const kept = new Map(
-    next?.entries.flatMap((entry) => (entry.tree ? [[entry.name, entry.tree] as const] : [])),
-  )
-  let sum = tree.content.byteLength + ENTRY_BYTES * tree.entries.length
+  let sum = NODE_BYTES + ENTRY_BYTES * tree.entries.length
+  const kept = new Map<string, Tree>()
+  for (const entry of next?.entries ?? []) if (entry.tree) kept.set(entry.name, entry.tree)
   for (const entry of tree.entries) if (entry.tree) sum += replacedBytes(entry.tree, kept.get(entry.name))
   return sum
 }

@@ -28,9 +28,8 @@ interface Replay {
   readonly made: Tree | null
 }
 
-/** Objects of a rebuild, and bytes of them, that are written at once. */
+/** Objects of a rebuild that are written at once. */
 const OBJECTS_PER_PACK = 5000
-const BYTES_PER_PACK = 32 * 1024 * 1024
 const MIN_DELTA_BYTES = 1024
 /** States that a replay gives back at the most: a rebuild of a long history must not hold every tree of it. */
 const STATES_KEPT = 64
@@ -52,7 +51,7 @@ export async function replayRevisions(replay: Replay): Promise<readonly OverlayS
     state = next
     states.push(next)
     if (states.length > STATES_KEPT) states.shift()
-    if (pending.length >= OBJECTS_PER_PACK || bytesOf(pending) >= BYTES_PER_PACK) {
+    if (pending.length >= OBJECTS_PER_PACK) {
       await replay.repository.growPack(pending)
       pending = []
     }
@@ -122,13 +121,18 @@ async function objectsOfStep(
   return objects
 }
 
-/** Small folders stand whole: a delta wins nothing there. */
+/** Small folders stand whole: a delta wins nothing there. The bytes of a large one are put together if it does too. */
 function treeObject({ tree, base }: NewTree): PackedObject {
-  const object = { type: 'tree', oid: tree.oid, content: tree.content } as const
-  if (base === null || tree.content.byteLength < MIN_DELTA_BYTES) return object
-  return { ...object, delta: { base: base.oid, encode: () => encodeTreeDelta(base, tree) } }
-}
-
-function bytesOf(objects: readonly PackedObject[]): number {
-  return objects.reduce((sum, { content }) => sum + content.byteLength, 0)
+  const delta =
+    base === null || tree.sizeBytes < MIN_DELTA_BYTES
+      ? {}
+      : { delta: { base: base.oid, encode: () => encodeTreeDelta(base, tree) } }
+  return {
+    type: 'tree',
+    oid: tree.oid,
+    get content() {
+      return tree.content
+    },
+    ...delta,
+  }
 }

@@ -178,9 +178,9 @@ export class GitServer {
   }
 
   async #packTree({ tree, base }: NewTree, withDelta: boolean): Promise<PackEntry> {
-    if (withDelta && base && tree.content.byteLength >= MIN_DELTA_BYTES) {
+    if (withDelta && base && tree.sizeBytes >= MIN_DELTA_BYTES) {
       const delta = encodeTreeDelta(base, tree)
-      if (delta.byteLength < tree.content.byteLength / 2) return packDelta(tree.oid, base.oid, delta)
+      if (delta.byteLength < tree.sizeBytes / 2) return packDelta(tree.oid, base.oid, delta)
     }
     return this.#packKept('tree', tree.oid, () => tree.content)
   }

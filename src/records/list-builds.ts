@@ -28,7 +28,7 @@ const FEW_RELEASES = 1000
 export async function listBuilds(db: Db, filter: BuildFilter, request: PageRequest): Promise<Page<BuildRow>> {
   if (filter.app !== undefined) return await buildsOfApp(db, filter, filter.app, request)
   const { search } = filter
-  if (search !== undefined && [...search].length >= INDEXED_CHARACTERS)
+  if (search !== undefined && Array.from(search).length >= INDEXED_CHARACTERS)
     return await foundBuilds(db, filter, search, request)
   return await newestBuilds(db, filter, request)
 }
