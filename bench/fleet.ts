@@ -108,10 +108,11 @@ async function runFleet(hub: BenchHub, nodes: readonly FleetNode[], plan: Plan):
   const [started, cpu, own] = [performance.now(), cpuSeconds(hub.pid), process.cpuUsage()]
   const until = started + plan.lastsMs
   const live = async (node: FleetNode): Promise<void> => {
-    await sleep(Math.random() * plan.everyMs)
-    while (performance.now() < until) {
+    let pauseMs = Math.random() * plan.everyMs
+    while (performance.now() + pauseMs < until) {
+      await sleep(pauseMs)
       polls.push(await node.poll())
-      await sleep(plan.everyMs * (1 - JITTER + 2 * JITTER * Math.random()))
+      pauseMs = plan.everyMs * (1 - JITTER + 2 * JITTER * Math.random())
     }
   }
   const watch = setInterval(() => {

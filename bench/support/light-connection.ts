@@ -1,6 +1,6 @@
 /**
  * An HTTP/1.1 connection that costs the one who asks as little as Node can: answers are read into one buffer, counted,
- * and forgotten but for their beginning. Source: RFC 9112 "Message Body Length", "Chunked Transfer Coding".
+ * and forgotten but for their beginning, unless all of them is wanted. Source: RFC 9112 "Message Body Length", "Chunked Transfer Coding".
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -10,23 +10,31 @@ import type { LoadRequest } from './wrk.ts'
 const BUFFER_BYTES = 512 * 1024
 const BEGINNING_BYTES = 4096
 
+/** Buffers of connections that were closed: fresh memory for each would cost more than what is read into it. */
+const spareBuffers: Buffer[] = []
+
 export interface LightReply {
   readonly status: number
   /** Of the body, without what carries it. */
   readonly sizeBytes: number
-  /** The first 4 KiB of the body. */
+  /** The first 4 KiB of the body; the whole of it, if that was asked for. */
   readonly beginning: Buffer
+}
+
+export interface LightRequest extends LoadRequest {
+  readonly keepsBody?: boolean
 }
 
 export class LightConnection {
   readonly #socket: Socket
   readonly #port: number
+  readonly #buffer = spareBuffers.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES)
   #answer: ReplyReader | null = null
 
   constructor(port: number) {
     this.#port = port
     const onread = {
-      buffer: Buffer.allocUnsafe(BUFFER_BYTES),
+      buffer: this.#buffer,
       callback: (count: number, buffer: Uint8Array) => {
         this.#answer?.take(Buffer.from(buffer.buffer, buffer.byteOffset, count))
         return true
@@ -34,13 +42,16 @@ export class LightConnection {
     }
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread })
     const fail = (error?: Error): void => this.#answer?.fail(error ?? new Error('the connection was closed'))
-    this.#socket.on('error', fail).on('close', () => fail())
+    this.#socket.on('error', fail).on('close', () => {
+      fail()
+      spareBuffers.push(this.#buffer)
+    })
   }
 
   /** One at a time. */
-  async ask({ method, path, headers, body }: LoadRequest): Promise<LightReply> {
+  async ask({ method, path, headers, body, keepsBody = false }: LightRequest): Promise<LightReply> {
     if (this.#socket.connecting) await once(this.#socket, 'connect')
-    this.#answer = new ReplyReader()
+    this.#answer = new ReplyReader(keepsBody ? Infinity : BEGINNING_BYTES)
     const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
     const length = body === undefined ? '' : `content-length: ${body.byteLength}\r\n`
     const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${this.#port}\r\n${fields.join('')}${length}\r\n`
@@ -65,9 +76,11 @@ class ReplyReader {
   #isChunked = false
   #line = ''
   #sizeBytes = 0
-  #beginning = Buffer.alloc(0)
+  readonly #keptBytes: number
+  readonly #kept: Buffer[] = []
 
-  constructor() {
+  constructor(keptBytes: number) {
+    this.#keptBytes = keptBytes
     const { promise, resolve, reject } = Promise.withResolvers<LightReply>()
     this.reply = promise
     this.fail = reject
@@ -97,10 +110,8 @@ class ReplyReader {
 
   #takeBody(bytes: Buffer, at: number): number {
     const count = Math.min(this.#left ?? 0, bytes.byteLength - at)
-    if (this.#beginning.byteLength < BEGINNING_BYTES) {
-      const more = bytes.subarray(at, at + Math.min(count, BEGINNING_BYTES - this.#beginning.byteLength))
-      this.#beginning = Buffer.concat([this.#beginning, more])
-    }
+    const kept = Math.min(count, this.#keptBytes - this.#sizeBytes)
+    if (kept > 0) this.#kept.push(Buffer.from(bytes.subarray(at, at + kept)))
     this.#sizeBytes += count
     this.#left = (this.#left ?? 0) - count
     if (this.#left === 0) {
@@ -123,6 +134,6 @@ class ReplyReader {
   }
 
   #end(): void {
-    this.#resolve({ status: this.#status, sizeBytes: this.#sizeBytes, beginning: this.#beginning })
+    this.#resolve({ status: this.#status, sizeBytes: this.#sizeBytes, beginning: Buffer.concat(this.#kept) })
   }
 }

@@ -4,14 +4,14 @@
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { gitEnvironment, recordGit } from './git-exchange.ts'
 import type { Exchanged } from './git-exchange.ts'
-import { ask, basicAuth } from './http-client.ts'
-import type { HttpReply } from './http-client.ts'
+import { basicAuth } from './http-client.ts'
 import { startBenchHub } from './hub.ts'
+import { LightConnection } from './light-connection.ts'
+import type { LightReply } from './light-connection.ts'
 import { tinyTarball } from './tiny-tarballs.ts'
 import { programPath } from './programs.ts'
 
@@ -99,45 +99,65 @@ export interface Poll {
 /** One node's poll. @throws {Error} for any answer that git would not take. */
 export async function pollByGit(url: string, requests: GitRequests, have: string): Promise<Poll> {
   const started = performance.now()
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const connection = connectTo(url)
   try {
-    for (const one of requests.refused) expectStatus(await say(url, one, agent), 401, one)
-    expectStatus(await say(url, requests.advertisement, agent), 200, requests.advertisement)
-    const commit = await lsRefs(url, requests, agent)
+    for (const one of requests.refused) expectStatus(await connection.ask(one), 401, one)
+    expectStatus(await connection.ask(requests.advertisement), 200, requests.advertisement)
+    const commit = await lsRefs(connection, requests)
     if (commit !== have) {
       const body = withIds(requests, commit, have)
-      const reply = await say(url, { ...requests.fetch, body }, agent)
+      const reply = await connection.ask({ ...requests.fetch, body, keepsBody: true })
       expectStatus(reply, 200, requests.fetch)
-      checkFetched(reply.body, commit)
+      checkFetchedOnce(reply.beginning, commit, have)
     }
     return { commit, fetched: commit !== have, tookMs: performance.now() - started }
   } finally {
-    agent.destroy()
+    connection.close()
   }
 }
 
+/** A connection to the server at `url`, whose path is not looked at. */
+export function connectTo(url: string): LightConnection {
+  return new LightConnection(Number(new URL(url).port))
+}
+
 /** The newest commit, by `ls-refs` alone. */
-export async function lsRefs(url: string, requests: GitRequests, agent: Agent): Promise<string> {
-  const reply = await say(url, requests.lsRefs, agent)
+export async function lsRefs(connection: LightConnection, requests: GitRequests): Promise<string> {
+  const reply = await connection.ask(requests.lsRefs)
   expectStatus(reply, 200, requests.lsRefs)
-  const commit = /([0-9a-f]{40}) refs\/heads\/main/.exec(reply.body.toString('latin1'))?.[1]
-  if (commit === undefined) throw new Error(`ls-refs names no main: ${reply.body.toString('latin1')}`)
+  const commit = /([0-9a-f]{40}) refs\/heads\/main/.exec(reply.beginning.toString('latin1'))?.[1]
+  if (commit === undefined) throw new Error(`ls-refs names no main: ${reply.beginning.toString('latin1')}`)
   return commit
 }
 
-async function say(url: string, one: Exchanged, agent: Agent): Promise<HttpReply> {
-  const { method, path, headers, body } = one
-  return await ask({ url: url + path, method, headers, agent, ...(body && { body }) })
-}
-
-function expectStatus({ status, body }: HttpReply, wanted: number, { method, path }: Exchanged): void {
+function expectStatus(
+  { status, beginning }: LightReply,
+  wanted: number,
+  { method, path }: Exchanged,
+): void {
   if (status !== wanted)
-    throw new Error(`${method} ${path} answered ${status}: ${body.toString('latin1').slice(0, 300)}`)
+    throw new Error(`${method} ${path} answered ${status}: ${beginning.toString('latin1').slice(0, 300)}`)
 }
 
 function withIds({ fetch, wanted, had }: GitRequests, want: string, have: string): Buffer {
   const text = (fetch.body ?? Buffer.alloc(0)).toString('latin1')
   return Buffer.from(text.replaceAll(wanted, want).replaceAll(had, have), 'latin1')
+}
+
+/** Answers that were read, by what was asked. */
+const checked = new Map<string, Buffer>()
+const MOST_CHECKED = 200
+
+/**
+ * As `checkFetched`; bytes that are those of an answer to the same question are not read again. Thousands of nodes on one
+ * machine would be busy with inflating, each the same.
+ */
+function checkFetchedOnce(body: Buffer, commit: string, have: string): void {
+  const question = `${commit} ${have}`
+  if (checked.get(question)?.equals(body)) return
+  checkFetched(body, commit)
+  if (checked.size >= MOST_CHECKED) checked.clear()
+  checked.set(question, body)
 }
 
 /** The pack is whole, its digest right, and the commit in it. @throws {Error} otherwise. */

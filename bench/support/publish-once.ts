@@ -1,7 +1,6 @@
 /** One build, from the first byte of its upload to the moment at which a git client sees its commit. */
-import { Agent } from 'node:http'
 import type { BenchHub, BenchUpload } from './hub.ts'
-import { lsRefs } from './light-git.ts'
+import { connectTo, lsRefs } from './light-git.ts'
 import type { GitRequests } from './light-git.ts'
 
 export interface PublishTimes {
@@ -29,10 +28,10 @@ export async function publishOnce(
 
 /** The newest commit, asked for on a new connection: so does every `git fetch`. */
 export async function publishedTip(hub: BenchHub, requests: GitRequests): Promise<string> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const connection = connectTo(hub.url)
   try {
-    return await lsRefs(hub.url, requests, agent)
+    return await lsRefs(connection, requests)
   } finally {
-    agent.destroy()
+    connection.close()
   }
 }

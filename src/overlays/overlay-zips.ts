@@ -3,7 +3,8 @@ import { ByteCache } from '../byte-cache.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Tree } from '../git/tree.ts'
 import type { Hub } from '../hub.ts'
-import { readOverlayBlob } from './overlay-history.ts'
+import { Turns } from '../turns.ts'
+import { readOverlayBlobs } from './overlay-history.ts'
 import type { ZippedFile } from './zip-format.ts'
 import { zipTree } from './zip-tree.ts'
 
@@ -16,6 +17,7 @@ export class OverlayZips {
   /** In the order of their last use, oldest first. */
   readonly #zips = new Map<Oid, Promise<Buffer>>()
   readonly #files = new ByteCache<ZippedFile>(KEPT_FILES_BYTES)
+  readonly #turns = new Turns()
 
   constructor(needs: Pick<Hub, 'records' | 'steps'>) {
     this.#needs = needs
@@ -25,8 +27,7 @@ export class OverlayZips {
   async zipOf(tree: Tree): Promise<Buffer> {
     const known = this.#zips.get(tree.oid)
     this.#zips.delete(tree.oid)
-    const read = async (oid: Oid): Promise<Buffer> => await readOverlayBlob(this.#needs.records, oid)
-    const zip = known ?? zipTree(tree, read, this.#files)
+    const zip = known ?? this.#make(tree)
     this.#zips.set(tree.oid, zip)
     try {
       const bytes = await zip
@@ -37,6 +38,12 @@ export class OverlayZips {
       this.#zips.delete(tree.oid)
       throw error
     }
+  }
+
+  /** One at a time: the next has nearly all files of the one before, and at the same time each would make them all. */
+  async #make(tree: Tree): Promise<Buffer> {
+    const read = async (oids: readonly Oid[]) => await readOverlayBlobs(this.#needs.records, oids)
+    return await this.#turns.run('zip', async () => await zipTree(tree, read, this.#files))
   }
 
   /** Strong validator of the zip of a tree, known without making it. */

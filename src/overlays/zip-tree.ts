@@ -10,36 +10,76 @@ import { ByteCache } from '../byte-cache.ts'
 import { ZipWriter, zipFile } from './zip-format.ts'
 import type { ZippedFile } from './zip-format.ts'
 
-/** So many entries are written between two looks at the requests that wait. */
-const ENTRIES_PER_TURN = 200
+/** So many files are read and compressed, and so many entries written, between two looks at the requests that wait. */
+const NEW_FILES_PER_TURN = 40
+const ENTRIES_PER_TURN = 400
 /** What keeping a file costs besides its bytes. */
 const FILE_OVERHEAD_BYTES = 300
 
+/** Content of some files at once: a question each costs more than compressing it does. */
+type Read = (oids: readonly Oid[]) => Promise<ReadonlyMap<Oid, Buffer>>
+
+/** A folder or a file; of a file that was not zipped before, what it is to be made of. */
+type Entry =
+  | { readonly path: string; readonly file: ZippedFile | null }
+  | { readonly path: string; readonly missing: Oid }
+
 /**
- * The same tree always gives the same bytes. `read` gives the content of a file; what was zipped before is taken from
- * `kept`, which also gets what is new: of one revision after another a few files differ.
+ * The same tree always gives the same bytes. What was zipped before is taken from `kept`, which also gets what is new:
+ * of one revision after another a few files differ.
  */
 export async function zipTree(
   tree: Tree,
-  read: (oid: Oid) => Promise<Buffer>,
+  read: Read,
   kept: ByteCache<ZippedFile> = new ByteCache(0),
 ): Promise<Buffer> {
   const zip = new ZipWriter()
-  let count = 0
-  for (const [path, oid] of entriesOf(tree, '')) {
-    if (oid === null) zip.addFolder(path)
-    else zip.addFile(path, kept.get(oid) ?? (await zipNew(oid, read, kept)))
-    if (++count % ENTRIES_PER_TURN === 0) await setImmediate()
+  for (const { entries, missing } of turnsOf(entriesOf(tree, ''), kept)) {
+    const contents = missing.size === 0 ? new Map<Oid, Buffer>() : await read([...missing])
+    for (const entry of entries) {
+      const file = 'missing' in entry ? await zipNew(entry.missing, contents, kept) : entry.file
+      if (file === null) zip.addFolder(entry.path)
+      else zip.addFile(entry.path, file)
+    }
+    await setImmediate()
   }
   return zip.end()
 }
 
+interface Turn {
+  readonly entries: readonly Entry[]
+  readonly missing: ReadonlySet<Oid>
+}
+
+function* turnsOf(
+  all: Iterable<readonly [path: string, oid: Oid | null]>,
+  kept: ByteCache<ZippedFile>,
+): Generator<Turn> {
+  let turn = { entries: [] as Entry[], missing: new Set<Oid>() }
+  for (const [path, oid] of all) {
+    const file = oid === null ? null : kept.get(oid)
+    if (file !== undefined) turn.entries.push({ path, file })
+    else if (oid !== null) {
+      turn.entries.push({ path, missing: oid })
+      turn.missing.add(oid)
+    }
+    if (turn.entries.length < ENTRIES_PER_TURN && turn.missing.size < NEW_FILES_PER_TURN) continue
+    yield turn
+    turn = { entries: [], missing: new Set() }
+  }
+  yield turn
+}
+
 async function zipNew(
   oid: Oid,
-  read: (oid: Oid) => Promise<Buffer>,
+  contents: ReadonlyMap<Oid, Buffer>,
   kept: ByteCache<ZippedFile>,
 ): Promise<ZippedFile> {
-  const file = await zipFile(await read(oid))
+  const known = kept.get(oid)
+  if (known) return known
+  const content = contents.get(oid)
+  if (!content) throw new Error(`the text ${oid} was not read`)
+  const file = await zipFile(content)
   kept.set(oid, file, file.bytes.byteLength + FILE_OVERHEAD_BYTES)
   return file
 }
