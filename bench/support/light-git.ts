@@ -130,11 +130,7 @@ export async function lsRefs(connection: LightConnection, requests: GitRequests)
   return commit
 }
 
-function expectStatus(
-  { status, beginning }: LightReply,
-  wanted: number,
-  { method, path }: Exchanged,
-): void {
+function expectStatus({ status, beginning }: LightReply, wanted: number, { method, path }: Exchanged): void {
   if (status !== wanted)
     throw new Error(`${method} ${path} answered ${status}: ${beginning.toString('latin1').slice(0, 300)}`)
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { Digests } from './digest-blocks.ts'
+import { takeChunks } from './take-chunks.ts'
 import { DigestedWriter } from './write-digested.ts'
 
 /** A received file, on disk to the last byte. Disposing it removes it, unless it was archived meanwhile. */
@@ -26,13 +27,14 @@ export async function receiveBytes(
     using writer = new DigestedWriter(handle)
     const taken = new TakenMemory()
     let sizeBytes = 0
-    // A stream that is destroyed when the loop is left early would report that, and not why it was left.
-    for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    await takeChunks(source, (chunk) => {
       sizeBytes += chunk.byteLength
       if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
-      await writer.write(chunk)
+      const writing = writer.write(chunk)
+      if (writing !== undefined) return writing.then(() => taken.take(chunk))
       taken.take(chunk)
-    }
+      return undefined
+    })
     return { path, digests: await writer.finish(), [Symbol.asyncDispose]: discard }
   } catch (error) {
     await discard()

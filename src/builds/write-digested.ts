@@ -38,18 +38,14 @@ export class DigestedWriter implements Disposable {
   }
 
   /**
-   * Takes the next bytes, which may be changed when this resolves; it waits while all blocks are busy.
-   * @throws the file system's error, of these or of earlier bytes; `Error` if a thread died.
+   * Takes the next bytes, which may be changed when this has returned nothing or what it returned resolves; it waits
+   * while all blocks are busy.
+   * It rejects with the file system's error, of these or of earlier bytes, or with an `Error` if a thread died.
    */
-  async write(chunk: Uint8Array): Promise<void> {
-    let rest = chunk
-    while (rest.length > 0) {
-      if (this.#blockBytes === BLOCK_BYTES) await this.#nextBlock()
-      const piece = rest.subarray(0, BLOCK_BYTES - this.#blockBytes)
-      this.#blocks.bytes(this.#block).set(piece, this.#blockBytes)
-      this.#blockBytes += piece.length
-      rest = rest.subarray(piece.length)
-    }
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    if (chunk.length > BLOCK_BYTES - this.#blockBytes) return this.#writeAcross(chunk)
+    this.#gather(chunk)
+    return undefined
   }
 
   /** Waits until all bytes are on disk, to survive a power cut, and digested. Call it once. @throws as `write`. */
@@ -75,6 +71,21 @@ export class DigestedWriter implements Disposable {
     const [, digests] = await Promise.all([this.#handle.sync(), Promise.resolve(digestBytes(content))])
     this.#blocks.give(this.#block)
     return digests
+  }
+
+  async #writeAcross(chunk: Uint8Array): Promise<void> {
+    let rest = chunk
+    while (rest.length > 0) {
+      if (this.#blockBytes === BLOCK_BYTES) await this.#nextBlock()
+      const piece = rest.subarray(0, BLOCK_BYTES - this.#blockBytes)
+      this.#gather(piece)
+      rest = rest.subarray(piece.length)
+    }
+  }
+
+  #gather(piece: Uint8Array): void {
+    this.#blocks.bytes(this.#block).set(piece, this.#blockBytes)
+    this.#blockBytes += piece.length
   }
 
   async #nextBlock(): Promise<void> {

@@ -22,6 +22,11 @@ function expected(bytes: Buffer): Digests {
   return { sizeBytes: bytes.length, blake2b: hex('blake2b512'), sha512: hex('sha512'), sha256: hex('sha256') }
 }
 
+async function writeAll(writer: DigestedWriter, bytes: Buffer): Promise<Digests> {
+  await writer.write(bytes)
+  return await writer.finish()
+}
+
 /** Writes in chunks that are one buffer used again and again, as a source may. */
 async function receive(path: string, bytes: Buffer, chunkBytes: number): Promise<Digests> {
   await using file = await open(path, 'w')
@@ -90,9 +95,7 @@ test('a thread that dies fails the uploads that used it, and is replaced', async
   using writer = new DigestedWriter(file)
   await writer.write(bytes.subarray(0, 2 * BLOCK_BYTES))
   await closeDigestWorkers()
-  await expect(writer.write(bytes).then(async () => await writer.finish())).rejects.toThrow(
-    'worker thread ended',
-  )
+  await expect(writeAll(writer, bytes)).rejects.toThrow('worker thread ended')
   expect(await receive(join(temp.path, 'other'), bytes, 65_536)).toEqual(expected(bytes))
 })
 
@@ -122,6 +125,5 @@ test.each([
   const bytes = bytesOf(40 * BLOCK_BYTES, 9)
   await using file = await open(join(temp.path, 'file'), 'w')
   using writer = new DigestedWriter(failing(file, operation, number))
-  const writing = writer.write(bytes).then(async () => await writer.finish())
-  await expect(writing).rejects.toThrow('EIO')
+  await expect(writeAll(writer, bytes)).rejects.toThrow('EIO')
 })
