@@ -28,11 +28,21 @@ export function makeIdsAfter(id: string): void {
   if (body > last.time + last.random) last = { time: body.slice(0, 10), random: body.slice(10) }
 }
 
+/** Randomness is asked for in stock: each time anew, it would be a tenth of a small answer. */
+const RANDOM_CHARACTERS = 12
+let stock: Buffer = Buffer.alloc(0)
+let stockAt = 0
+
 /** Begins in the lower half, so that a millisecond never runs out of successors. */
 function randomStart(): string {
-  return Array.from(randomBytes(12), (byte, index) => ALPHABET.charAt(byte % (index === 0 ? 16 : 32))).join(
-    '',
-  )
+  if (stockAt + RANDOM_CHARACTERS > stock.length) {
+    stock = randomBytes(256 * RANDOM_CHARACTERS)
+    stockAt = 0
+  }
+  let text = ALPHABET.charAt((stock[stockAt] ?? 0) % 16)
+  for (let at = 1; at < RANDOM_CHARACTERS; at++) text += ALPHABET.charAt((stock[stockAt + at] ?? 0) % 32)
+  stockAt += RANDOM_CHARACTERS
+  return text
 }
 
 function successor(text: string): string {
