@@ -46,7 +46,7 @@ export function readPlainYaml(text: string): unknown {
 
 /** One pass over the tokens, which costs little whatever they are. */
 function refuseExcess(text: string): void {
-  let [tokens, depth, row, properties] = [0, 0, 0, 0]
+  let [tokens, blanks, depth, row, properties] = [0, 0, 0, 0, 0]
   let isText = false
   for (const token of new Lexer().lex(text)) {
     const first = isText ? SCALAR : token.charAt(0)
@@ -56,11 +56,13 @@ function refuseExcess(text: string): void {
     else if (token === ']' || token === '}') depth--
     row = INDICATORS.includes(token) ? row + 1 : 0
     if (PROPERTIES.includes(first)) properties++
-    if (!'\n\r#'.includes(first)) tokens++
+    if ('\n\r#'.includes(first)) blanks++
+    else tokens++
     if (depth > MAX_DEPTH || row > MAX_DEPTH) throw new YamlFault('it nests too deep')
     if (depth < 0) throw new YamlFault(`it has a ${token} that closes nothing`)
     if (properties > MAX_PROPERTIES)
       throw new YamlFault(`it has more than ${MAX_PROPERTIES} anchors and aliases`)
+    if (blanks > MAX_TOKENS) throw new YamlFault(`it has more than ${MAX_TOKENS} comments and line ends`)
     if (tokens > MAX_TOKENS) throw new YamlFault(`it has more than ${MAX_TOKENS} words and signs`)
   }
 }
