@@ -28,7 +28,7 @@ export function makeIdsAfter(id: string): void {
   if (body > last.time + last.random) last = { time: body.slice(0, 10), random: body.slice(10) }
 }
 
-/** Randomness is asked for in stock: each time anew, it would be a tenth of a small answer. */
+/** Randomness is asked for in stock: asking anew for each request is a few percent of a small answer. */
 const RANDOM_CHARACTERS = 12
 let stock: Buffer = Buffer.alloc(0)
 let stockAt = 0
