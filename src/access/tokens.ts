@@ -77,29 +77,45 @@ function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
 }
 
 /**
- * Who presents this secret.
+ * Who presents the secret of this digest.
  * @throws {HubError} `auth.invalid`, which does not tell unknown from expired from revoked.
  */
-export async function authenticate(hub: Pick<Hub, 'records' | 'clock'>, secret: string): Promise<Principal> {
-  const row = await hub.records.tokens.findBySecret(digestOf(secret))
-  if (row && isAlive(row, hub.clock.now())) {
-    const principal = principals.get(row) ?? principalOf(row)
-    if (principal) {
-      principals.set(row, principal)
-      return principal
-    }
-  }
+export async function authenticate(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  secretSha256: string,
+): Promise<Principal> {
+  const row = await hub.records.tokens.findBySecret(secretSha256)
+  const principal = row && livingPrincipal(row, hub.clock.now())
+  if (principal) return principal
   throw new HubError(
     'auth.invalid',
     'this token is unknown, expired or revoked; ask an administrator for a new one',
   )
 }
 
+/** The same where its token was read before; undefined for any other, which `authenticate` judges. */
+export function knownPrincipal(
+  { records, clock }: Pick<Hub, 'records' | 'clock'>,
+  secretSha256: string,
+): Principal | undefined {
+  const row = records.tokens.knownBySecret(secretSha256)
+  return row && livingPrincipal(row, clock.now())
+}
+
 /** A row that was read is the same object until a token changes, and so is who it stands for. */
 const principals = new WeakMap<TokenRow, Principal>()
 
-function principalOf(row: TokenRow): Principal | null {
-  if (!isRole(row.role)) return null
+function livingPrincipal(row: TokenRow, now: Date): Principal | undefined {
+  if (!isAlive(row, now)) return undefined
+  const known = principals.get(row)
+  if (known) return known
+  const principal = principalOf(row)
+  if (principal) principals.set(row, principal)
+  return principal
+}
+
+function principalOf(row: TokenRow): Principal | undefined {
+  if (!isRole(row.role)) return undefined
   return {
     tokenId: row.id,
     name: row.name,
@@ -123,7 +139,8 @@ function isAlive({ revokedAt, expiresAt }: TokenRow, now: Date): boolean {
   return revokedAt === null && (expiresAt === null || expiresAt > timestamp(now))
 }
 
-function digestOf(secret: string): string {
+/** By which a token is kept and found. */
+export function digestOf(secret: string): string {
   return hash('sha256', secret)
 }
 

@@ -35,7 +35,8 @@ export function createNodeDoor(hub: Hub, blobs: BlobSender): NodeDoor {
     const common = { 'X-Request-Id': requestId, ...security }
     try {
       const visit = new Visit(request, response, common)
-      visit.principal = await authenticateRequest(hub, request)
+      const principal = authenticateRequest(hub, request)
+      visit.principal = principal instanceof Promise ? await principal : principal
       const door = doors[visit.segments[0] ?? '']
       if (door === undefined || !(await door(visit))) throw unknownAddress(request)
     } catch (error) {

@@ -54,6 +54,11 @@ export class TokenRecords {
     return await this.#db.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst()
   }
 
+  /** As read before; undefined says nothing. */
+  knownBySecret(secretSha256: string): TokenRow | undefined {
+    return this.#known.get(secretSha256)
+  }
+
   async findBySecret(secretSha256: string): Promise<TokenRow | undefined> {
     const known = this.#known.get(secretSha256)
     if (known) return known
