@@ -75,6 +75,11 @@ export const ERRORS = {
   'release.unknown': { status: 404, title: 'No such release' },
   'release.already_withdrawn': { status: 409, title: 'This release is withdrawn already' },
   'token.unknown': { status: 404, title: 'No such token' },
+  'node.unknown': { status: 404, title: 'No such node' },
+  'node.invalid_name': { status: 422, title: 'Not a name for a node' },
+  'node.exists': { status: 409, title: 'This name belongs to a node already' },
+  'node.left': { status: 409, title: 'This node has left' },
+  'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
   'config.invalid': { status: 500, title: 'The settings do not hold' },
   'hub.running': { status: 500, title: 'Another hub works on this data folder' },

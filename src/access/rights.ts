@@ -1,7 +1,7 @@
 /** Who may do what: the one table. Pages, API and the addresses that Portage uses all ask here. */
 import { HubError } from '../errors.ts'
 
-export const ROLES = ['administrator', 'uploader', 'promoter', 'node', 'reader'] as const
+export const ROLES = ['administrator', 'uploader', 'promoter', 'enrol', 'node', 'reader'] as const
 export type Role = (typeof ROLES)[number]
 
 /** Who makes a request. */
@@ -13,6 +13,8 @@ export interface Principal {
   /** null: all. */
   readonly apps: readonly string[] | null
   readonly environments: readonly string[] | null
+  /** The node that it is, or, for enrolment, the only one that it may enrol; null: none in particular. */
+  readonly node: string | null
   /** Whether an upload may bring what nodes run as root: commands of a recipe, an ebuild of its own. */
   readonly maySendCommands: boolean
 }
@@ -25,6 +27,12 @@ export type Right =
   | { readonly to: 'promote'; readonly environment: string }
   /** Overlay, distfiles and releases of an environment. */
   | { readonly to: 'read'; readonly environment: string }
+  /** To make a node of an environment. */
+  | { readonly to: 'enrol'; readonly environment: string }
+  /** What a node does for itself: its report, its restore points, its binary packages. */
+  | { readonly to: 'act as node'; readonly node: string }
+  /** The inventory: which nodes there are, and what they run. */
+  | { readonly to: 'see nodes'; readonly environment: string }
 
 type Rule = (principal: Principal, right: Right) => boolean
 
@@ -37,9 +45,17 @@ const RIGHTS: Readonly<Record<Role, Rule>> = {
     (right.to === 'upload' && isWithin(principal.apps, right.app)) ||
     (right.to === 'begin uploads' && principal.apps?.length !== 0),
   promoter: (principal, right) =>
-    right.to === 'read' || (right.to === 'promote' && inEnvironment(principal, right)),
-  node: (principal, right) => right.to === 'read' && inEnvironment(principal, right),
-  reader: (principal, right) => right.to === 'read' && inEnvironment(principal, right),
+    right.to === 'read' ||
+    right.to === 'see nodes' ||
+    (right.to === 'promote' && inEnvironment(principal, right)),
+  // Not of everywhere: an enrolment is for one environment.
+  enrol: (principal, right) =>
+    right.to === 'enrol' && principal.environments !== null && inEnvironment(principal, right),
+  node: (principal, right) =>
+    (right.to === 'read' && inEnvironment(principal, right)) ||
+    (right.to === 'act as node' && right.node === principal.node),
+  reader: (principal, right) =>
+    (right.to === 'read' || right.to === 'see nodes') && inEnvironment(principal, right),
 }
 
 export function may(principal: Principal, right: Right): boolean {
@@ -49,11 +65,16 @@ export function may(principal: Principal, right: Right): boolean {
 /** @throws {HubError} `auth.forbidden`, which names what the token lacks. */
 export function demand(principal: Principal, right: Right): void {
   if (may(principal, right)) return
-  const where = 'environment' in right ? ` in ${right.environment}` : 'app' in right ? ` ${right.app}` : ''
   throw new HubError(
     'auth.forbidden',
-    `the ${principal.role} token "${principal.name}" may not ${right.to}${where}; ask an administrator for one that may`,
+    `the ${principal.role} token "${principal.name}" may not ${right.to}${objectOf(right)}; ask an administrator for one that may`,
   )
+}
+
+function objectOf(right: Right): string {
+  if ('environment' in right) return ` in ${right.environment}`
+  if ('app' in right) return ` ${right.app}`
+  return 'node' in right ? ` ${right.node}` : ''
 }
 
 /** Which builds somebody may see: those of some apps, or those released in some environments; null: no limit. */
@@ -62,7 +83,7 @@ export interface Sight {
   readonly environments: readonly string[] | null
 }
 
-/** Uploaders see the builds of their apps; nodes and readers what their environments have released. */
+/** Uploaders see the builds of their apps; nodes and readers what their environments have released; an enrolment none. */
 export function sightOf(principal: Principal): Sight {
   switch (principal.role) {
     case 'administrator':
@@ -70,6 +91,8 @@ export function sightOf(principal: Principal): Sight {
       return { apps: null, environments: null }
     case 'uploader':
       return { apps: principal.apps, environments: null }
+    case 'enrol':
+      return { apps: [], environments: [] }
     case 'node':
     case 'reader':
       return { apps: null, environments: principal.environments }

@@ -18,6 +18,8 @@ export interface NewToken {
   readonly apps: readonly string[] | null
   /** null: every environment. */
   readonly environments: readonly string[] | null
+  /** The node that it belongs to, or that alone it may enrol. */
+  readonly node?: string | null
   /** Whether uploads with it may bring what nodes run as root. */
   readonly maySendCommands: boolean
   /** Seconds from now; null: no end. */
@@ -32,10 +34,18 @@ export async function createToken(
   hub: Pick<Hub, 'records' | 'clock'>,
   token: NewToken,
 ): Promise<{ readonly secret: string; readonly row: TokenRow }> {
+  const drafted = draftToken(hub.clock.now(), token)
+  await hub.records.tokens.add(drafted.row)
+  return drafted
+}
+
+/** A new token that is not kept yet: `row` must be added to the records, alone or with what it belongs to. */
+export function draftToken(
+  now: Date,
+  token: NewToken,
+): { readonly secret: string; readonly row: TokenRow } {
   const secret = PREFIX + randomBytes(32).toString('base64url')
-  const row = tokenRow(hub.clock.now(), token, secret)
-  await hub.records.tokens.add(row)
-  return { secret, row }
+  return { secret, row: tokenRow(now, token, secret) }
 }
 
 /** Who made the tokens that come from the settings. */
@@ -67,6 +77,7 @@ function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
     role: token.role,
     apps: token.apps && JSON.stringify(token.apps),
     environments: token.environments && JSON.stringify(token.environments),
+    node: token.node ?? null,
     maySendCommands: token.maySendCommands ? 1 : 0,
     secretSha256: digestOf(secret),
     createdBy: token.by,
@@ -122,6 +133,7 @@ function principalOf(row: TokenRow): Principal | undefined {
     role: row.role,
     apps: row.apps === null ? null : (JSON.parse(row.apps) as string[]),
     environments: row.environments === null ? null : (JSON.parse(row.environments) as string[]),
+    node: row.node,
     maySendCommands: row.maySendCommands === 1,
   }
 }

@@ -77,6 +77,15 @@ export function pvFromSemver(
   }
 }
 
+/**
+ * The same of a version that has no build: `1.0.0-rc.2` is `1.0.0_rc2`.
+ * @throws {HubError} `version.invalid`, `version.no_lossless_form`.
+ */
+export function pvOfRelease(semver: string): Pv {
+  const version = read(semver)
+  return parsePv(version.core + suffixOf(version, DEFAULT_VERSION_POLICY))
+}
+
 interface Version {
   readonly text: string
   /** Exactly three canonical integers. */

@@ -5,11 +5,12 @@ import helmet from 'helmet'
 import type { Hub } from '../hub.ts'
 import { HUB_VERSION } from '../version.ts'
 import { appRoutes } from './app-routes.ts'
-import { identify } from './auth.ts'
+import { confineEnrolment, identify } from './auth.ts'
 import { buildRoutes } from './build-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { idempotent } from './idempotency.ts'
+import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
 import type { BlobSender } from './send-blob.ts'
@@ -30,7 +31,8 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   )
   app.use(operations(hub))
   app.use(identify(hub))
-  app.use('/api/v1', api(hub, blobs))
+  app.use(nodeSetupRoutes(hub))
+  app.use('/api/v1', confineEnrolment, api(hub, blobs))
   app.use(notFound)
   app.use(errorHandler(hub))
   return app
@@ -48,7 +50,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
   })
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
-  routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub))
+  routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub), nodeRoutes(hub))
   return routes
 }
 

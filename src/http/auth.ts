@@ -17,6 +17,23 @@ export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
   }
 }
 
+const OPEN_TO_ENROLMENT = ['POST /nodes', 'GET /whoami']
+
+/**
+ * Keeps enrolment tokens to the one address that they are for, below /api/v1. They are handed to machines that nobody
+ * knows yet, so no route has to think of them.
+ */
+export const confineEnrolment: RequestHandler = (request, response, next) => {
+  const principal = response.locals['principal'] as Principal | undefined
+  if (principal?.role === 'enrol' && !OPEN_TO_ENROLMENT.includes(`${request.method} ${request.path}`)) {
+    throw new HubError(
+      'auth.forbidden',
+      `the enrol token "${principal.name}" may enrol a node (POST /api/v1/nodes) and nothing else`,
+    )
+  }
+  next()
+}
+
 /** What a connection sent last: nodes send the same token with every request of one. */
 const presented = new WeakMap<Socket, { readonly header: string; readonly secretSha256: string }>()
 

@@ -3,10 +3,13 @@ import type { ArchiveEntry } from '../builds/archive-contents.ts'
 import type { EnvironmentConfig } from '../config.ts'
 import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
+import type { NodeStatus, PackageStatus } from '../nodes/node-status.ts'
+import type { Report } from '../nodes/report.ts'
 import type { Published } from '../overlays/overlay.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { NodeRow } from '../records/nodes.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import type { ReleaseRow } from '../records/releases.ts'
@@ -145,12 +148,51 @@ export function tokenJson(token: TokenRow) {
     role: token.role,
     apps: token.apps === null ? null : (JSON.parse(token.apps) as unknown),
     environments: token.environments === null ? null : (JSON.parse(token.environments) as unknown),
+    node: token.node,
     commands: token.maySendCommands === 1,
     createdBy: token.createdBy,
     createdAt: token.createdAt,
     expiresAt: token.expiresAt,
     revokedAt: token.revokedAt,
   }
+}
+
+/** The token of a node is nobody's to see: its id is that of the records alone. */
+export function nodeJson(node: NodeRow) {
+  return {
+    id: node.name,
+    name: node.name,
+    environment: node.environment,
+    state: node.leftAt === null ? ('enrolled' as const) : ('left' as const),
+    machineId: node.machineId,
+    enrolledBy: node.enrolledBy,
+    enrolledAt: node.enrolledAt,
+    leftAt: node.leftAt,
+    reportedAt: node.reportedAt,
+    syncedCommit: node.syncedCommit,
+  }
+}
+
+export function nodeStatusJson({ node, packages, isDrifted, notSeenSince }: NodeStatus) {
+  return { ...nodeJson(node), notSeenSince, drifted: isDrifted, packages: packages.map(packageStatusJson) }
+}
+
+function packageStatusJson({ installed, wanted, drift }: PackageStatus) {
+  const { cpv, app, build, repository, binpkgBuildId, restorePoint, since } = installed
+  return {
+    app,
+    reported: { cpv, build, repository, binpkgBuildId, restorePoint, since },
+    wanted: wanted && { cpv: cpvOf(wanted), build: wanted.build },
+    drifted: drift.length > 0,
+    reasons: drift,
+  }
+}
+
+/** What the report said besides its packages, which the status has. */
+export function nodeReportJson(body: string | undefined) {
+  if (body === undefined) return null
+  const { at, portage, hubNode, sync, configPending, disk, rehearsed } = JSON.parse(body) as Report
+  return { at, portage, hubNode, sync, configPending, disk, rehearsed }
 }
 
 function cpvOf({ category, pn, pv }: Pick<BuildRow, 'category' | 'pn' | 'pv'>): string {

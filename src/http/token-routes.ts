@@ -7,6 +7,7 @@ import type { NewToken } from '../access/tokens.ts'
 import { HubError } from '../errors.ts'
 import { parseAppName } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
+import { parseNodeName } from '../nodes/node-name.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
 import { tokenJson } from './representations.ts'
@@ -24,6 +25,8 @@ const bodySchema = z.strictObject({
   role: z.enum(ROLES),
   apps: z.array(z.string()).min(1).nullable().default(null),
   environments: z.array(z.string()).min(1).nullable().default(null),
+  /** The only node that an enrolment token may make. */
+  node: z.string().nullable().default(null),
   /** false: uploads with it may bring neither commands nor an ebuild of their own. */
   commands: z.boolean().default(true),
   /** `90d`, `12h`, `30m`; null: no end. */
@@ -67,8 +70,8 @@ export function tokenRoutes(hub: Hub): Router {
     response.json(tokenJson(await revokeToken(hub, parameter(request, 'token'))))
   })
   routes.get('/whoami', (_request, response) => {
-    const { tokenId, name, role, apps, environments } = principalOf(response)
-    response.json({ id: tokenId, name, role, apps, environments })
+    const { tokenId, name, role, apps, environments, node } = principalOf(response)
+    response.json({ id: tokenId, name, role, apps, environments, node })
   })
   return routes
 }
@@ -77,6 +80,7 @@ export function tokenRoutes(hub: Hub): Router {
 function checkScope(hub: Hub, body: z.infer<typeof bodySchema>): void {
   for (const environment of body.environments ?? []) overlayOf(hub, environment)
   for (const app of body.apps ?? []) parseAppName(app)
+  checkEnrolment(body)
   const scope = body.role === 'administrator' ? null : body.role === 'uploader' ? 'apps' : 'environments'
   for (const unused of ['apps', 'environments'] as const) {
     if (unused === scope || body[unused] === null) continue
@@ -85,6 +89,14 @@ function checkScope(hub: Hub, body: z.infer<typeof bodySchema>): void {
       `${body.role} tokens are not limited by ${unused}${scope === null ? '' : `; use ${scope}`}`,
     )
   }
+}
+
+function checkEnrolment({ role, environments, node }: z.infer<typeof bodySchema>): void {
+  if (role === 'enrol' && environments?.length !== 1)
+    throw new HubError('request.invalid', 'an enrol token is for one environment: send environments with its name')
+  if (role !== 'enrol' && node !== null)
+    throw new HubError('request.invalid', 'only enrol tokens are limited to a node; a node gets its own token by enrolment')
+  if (node !== null) parseNodeName(node)
 }
 
 function secondsOf(duration: string): number {

@@ -3,6 +3,7 @@ import type { Db } from './database.ts'
 import { AppRecords } from './apps.ts'
 import { BuildRecords } from './builds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
+import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
 import { PromotionRecords } from './promotions.ts'
@@ -20,6 +21,7 @@ export class Records {
   readonly tokens: TokenRecords
   readonly idempotency: IdempotencyRecords
   readonly partialUploads: PartialUploadRecords
+  readonly nodes: NodeRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
     this.#db = db
@@ -32,6 +34,7 @@ export class Records {
     this.tokens = new TokenRecords(db, knownTokens)
     this.idempotency = new IdempotencyRecords(db)
     this.partialUploads = new PartialUploadRecords(db)
+    this.nodes = new NodeRecords(db)
   }
 
   /**

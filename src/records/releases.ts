@@ -44,6 +44,10 @@ export type ListedBuild = Pick<
 > &
   Pick<ReleaseRow, 'state' | 'reason' | 'withdrawnBy' | 'withdrawnAt'>
 
+/** A build and whether it is to be had in an environment now. */
+export type StandingBuild = Pick<BuildRow, 'app' | 'build' | 'category' | 'pn' | 'pv'> &
+  Pick<ReleaseRow, 'state'>
+
 export class ReleaseRecords {
   readonly #db: Db
 
@@ -177,6 +181,43 @@ export class ReleaseRecords {
       )
       .execute()
     return rows.map(({ name }) => name)
+  }
+
+  /**
+   * What has become of the builds of these apps in the environment: each build once, in the state of its newest release.
+   */
+  async standing(environment: string, apps: readonly string[]): Promise<readonly StandingBuild[]> {
+    if (apps.length === 0) return []
+    const rows = await this.#db
+      .selectFrom('releases')
+      .innerJoin('builds', (join) =>
+        join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
+      )
+      .select(['builds.app', 'builds.build', 'builds.category', 'builds.pn', 'builds.pv', 'releases.state'])
+      .where('releases.environment', '=', environment)
+      .where('releases.app', 'in', apps)
+      .orderBy('releases.id')
+      .execute()
+    return [...new Map(rows.map((row) => [`${row.app}~${String(row.build)}`, row])).values()]
+  }
+
+  /** The categories of the apps that the environment has ever released, sorted. */
+  async categoriesIn(environment: string): Promise<readonly string[]> {
+    const rows = await this.#db
+      .selectFrom('apps')
+      .select('category')
+      .distinct()
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('releases')
+            .select('releases.id')
+            .whereRef('releases.app', '=', 'apps.name')
+            .where('releases.environment', '=', environment),
+        ),
+      )
+      .orderBy('category')
+      .execute()
+    return rows.map(({ category }) => category)
   }
 
   /** The distfile of this name, if the environment has ever released it: its mirror shows nothing else. */

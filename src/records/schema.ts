@@ -17,6 +17,9 @@ export interface Schema {
   tokens: TokenTable
   idempotencyKeys: IdempotencyKeyTable
   partialUploads: PartialUploadTable
+  nodes: NodeTable
+  nodeReports: NodeReportTable
+  nodePackages: NodePackageTable
 }
 
 export interface AppTable {
@@ -145,6 +148,8 @@ export interface TokenTable {
   role: string
   apps: string | null
   environments: string | null
+  /** The node that shows it, or, for enrolment, the only one that may; null: none in particular. */
+  node: string | null
   maySendCommands: number
   secretSha256: string
   createdBy: string
@@ -176,4 +181,41 @@ export interface PartialUploadTable {
   build: number | null
   createdAt: string
   expiresAt: string
+}
+
+export interface NodeTable {
+  name: string
+  environment: string
+  /** systemd's or D-Bus's id of the machine, if it was told. */
+  machineId: string | null
+  /** The token that the node shows. */
+  tokenId: string
+  enrolledBy: string
+  enrolledAt: string
+  leftAt: string | null
+  /** By the hub's clock; null before the first report. */
+  reportedAt: string | null
+  /** The commit of the overlay that it synced last, as it says. */
+  syncedCommit: string | null
+}
+
+/** The newest report of a node: JSON, as it was checked. */
+export interface NodeReportTable {
+  node: string
+  body: string
+}
+
+/** What a node has installed of the hub's overlay. */
+export interface NodePackageTable {
+  node: string
+  cpv: string
+  repository: string
+  /** The build that it is; null for a package that is kept by hand. */
+  app: string | null
+  build: number | null
+  /** Portage's BUILD_ID of the binary package that it came from. */
+  binpkgBuildId: number | null
+  restorePoint: string | null
+  /** When a report first said so, by the hub's clock. */
+  since: string
 }

@@ -83,6 +83,18 @@ export class TokenRecords {
     this.#known.forget()
   }
 
+  /** Revokes a token that is good for one use; false when it was used or revoked before. */
+  async useUp(id: string, at: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
+      .updateTable('tokens')
+      .set({ revokedAt: at })
+      .where('id', '=', id)
+      .where('revokedAt', 'is', null)
+      .executeTakeFirst()
+    this.#known.forget()
+    return numUpdatedRows === 1n
+  }
+
   /** Revokes what `createdBy` made, but for the one with this secret. */
   async revokeOthersBy(createdBy: string, secretSha256: string, at: string): Promise<void> {
     await this.#db

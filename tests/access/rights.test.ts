@@ -17,6 +17,7 @@ function principal(role: Role, scope: Partial<Principal> = {}): Principal {
     role,
     apps: null,
     environments: null,
+    node: null,
     maySendCommands: true,
     ...scope,
   }

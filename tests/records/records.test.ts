@@ -234,7 +234,8 @@ function closing(database: Database.Database): Disposable & { readonly database:
 test('a token is read once, and never again as it was before a change', async () => {
   const records = await openRecords()
   const token = {
-    ...{ id: 'tok_1', name: 'a node', role: 'node', apps: null, environments: null, maySendCommands: 0 },
+    ...{ id: 'tok_1', name: 'a node', role: 'node', apps: null, environments: null, node: null },
+    ...{ maySendCommands: 0 },
     ...{ secretSha256: 'a'.repeat(64), createdBy: 'x', createdAt: '2026-01-02T03:04:05Z' },
     ...{ expiresAt: null, revokedAt: null },
   }

@@ -1,0 +1,137 @@
+/** `/nodes`: enrolment, the inventory, reports; and what a new node fetches to become one. */
+import { Router } from 'express'
+import type { Request, Response } from 'express'
+import { z } from 'zod'
+import { may } from '../access/rights.ts'
+import type { Principal } from '../access/rights.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { enrolNode } from '../nodes/enrol-node.ts'
+import { renderEnrolScript } from '../nodes/enrol-script.ts'
+import { findEnrolledNode, findNode } from '../nodes/find-node.ts'
+import { leave } from '../nodes/leave.ts'
+import { readNodeFile } from '../nodes/node-files.ts'
+import { parseNodeName } from '../nodes/node-name.ts'
+import { readStatuses } from '../nodes/read-status.ts'
+import { recordReport } from '../nodes/record-report.ts'
+import { reportSchema } from '../nodes/report.ts'
+import { trustAnchors } from '../nodes/trust-anchors.ts'
+import { overlayOf } from '../overlays/overlay-of.ts'
+import type { NodeFilter, NodeRow } from '../records/nodes.ts'
+import { authorize, principalOf } from './auth.ts'
+import { nodeJson, nodeReportJson, nodeStatusJson } from './representations.ts'
+import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
+
+const enrolmentSchema = z.strictObject({
+  name: z.string(),
+  environment: z.string(),
+  machineId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits, as in /etc/machine-id')
+    .nullable()
+    .default(null),
+})
+
+export function nodeRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.post('/nodes', async (request, response) => {
+    await answerEnrolment(hub, request, response)
+  })
+  routes.get('/nodes', async (request, response) => {
+    const page = await hub.records.nodes.list(filterOf(hub, request, response), pageRequest(request))
+    const items = await readStatuses(hub, page.items)
+    sendPage(request, response, { ...page, items }, nodeStatusJson)
+  })
+  routes.get('/nodes/:node', async (request, response) => {
+    const node = await visibleNode(hub, request, response)
+    const [status] = await readStatuses(hub, [node])
+    if (!status) throw new Error(`${node.name} has no status`)
+    const report = await hub.records.nodes.findReport(node.name)
+    response.json({ ...nodeStatusJson(status), report: nodeReportJson(report) })
+  })
+  routes.delete('/nodes/:node', async (request, response) => {
+    const name = ownName(request, response)
+    const dryRun = isDryRun(request)
+    response.json({ ...nodeJson(await leave(hub, { name, dryRun })), ...(dryRun && { dryRun }) })
+  })
+  routes.post('/nodes/:node/report', async (request, response) => {
+    const name = ownName(request, response)
+    const report = parseWith(reportSchema, request.body, 'the report')
+    const dryRun = isDryRun(request)
+    await recordReport(hub, { name, report, dryRun })
+    response.json({ accepted: true, ...(dryRun && { dryRun }) })
+  })
+  return routes
+}
+
+/** Addresses that are no part of the API: a shell asks for them. */
+export function nodeSetupRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.get('/enroll.sh', (_request, response) => {
+    const { publicUrl, overlayPrefix } = hub.config
+    const script = renderEnrolScript({ hub: publicUrl, overlayPrefix, anchors: trustAnchors(hub) })
+    response.set('Cache-Control', 'no-cache').type('text/plain').send(script)
+  })
+  routes.get('/nodes/:node/etc/portage/*path', async (request, response) => {
+    const node = await findEnrolledNode(hub, ownName(request, response))
+    response.set('Cache-Control', 'private, no-cache').type('text/plain')
+    response.send(await readNodeFile(hub, node, parameter(request, 'path')))
+  })
+  return routes
+}
+
+async function answerEnrolment(hub: Hub, request: Request, response: Response): Promise<void> {
+  const { name, environment, machineId } = parseWith(enrolmentSchema, request.body, 'the body')
+  const by = authorize(response, { to: 'enrol', environment })
+  overlayOf(hub, environment)
+  const dryRun = isDryRun(request)
+  const { node, secret } = await enrolNode(hub, {
+    ...{ name: parseNodeName(name), environment, machineId, by, dryRun },
+  })
+  if (!dryRun) response.status(201).location(`${request.baseUrl}/nodes/${node.name}`)
+  response.json({ node: nodeJson(node), ...(dryRun ? { dryRun } : { token: secret }) })
+}
+
+/** The name in the path, if who asks is that node or an administrator. @throws {HubError} `auth.*`. */
+function ownName(request: Request, response: Response): string {
+  const node = parameter(request, 'node')
+  authorize(response, { to: 'act as node', node })
+  return node
+}
+
+/** Asked by the node itself, or by who sees the inventory of its environment. @throws {HubError} `node.unknown`. */
+async function visibleNode(hub: Hub, request: Request, response: Response): Promise<NodeRow> {
+  const name = parameter(request, 'node')
+  const principal = principalOf(response)
+  if (may(principal, { to: 'act as node', node: name })) return await findNode(hub, name)
+  // Who sees no inventory is not told either whether there is such a node.
+  if (environmentsSeen(hub, principal).length === 0) authorize(response, { to: 'see nodes', environment: '' })
+  const node = await findNode(hub, name)
+  authorize(response, { to: 'see nodes', environment: node.environment })
+  return node
+}
+
+/** A node's list is of itself alone. @throws {HubError} `auth.forbidden` for who sees no node at all. */
+function filterOf(hub: Hub, request: Request, response: Response): NodeFilter {
+  const principal = principalOf(response)
+  const wanted = query(request, 'environment')
+  const state = query(request, 'state')
+  if (state !== null && state !== 'enrolled' && state !== 'left')
+    throw new HubError('request.invalid', '?state= is enrolled or left')
+  const left = state === null ? null : state === 'left'
+  if (wanted !== null) overlayOf(hub, wanted)
+  if (principal.role === 'node' && principal.node !== null)
+    return { environments: wanted === null ? null : [wanted], name: principal.node, left }
+  const seen = environmentsSeen(hub, principal)
+  if (wanted !== null || seen.length === 0)
+    authorize(response, { to: 'see nodes', environment: wanted ?? '' })
+  // An environment may be gone from the settings and its nodes not: who sees all sees them too.
+  const seesAll = may(principal, { to: 'see nodes', environment: '' })
+  return { environments: wanted !== null ? [wanted] : seesAll ? null : seen, name: null, left }
+}
+
+function environmentsSeen(hub: Pick<Hub, 'config'>, principal: Principal): readonly string[] {
+  return hub.config.environments
+    .map(({ name }) => name)
+    .filter((environment) => may(principal, { to: 'see nodes', environment }))
+}

@@ -1,0 +1,104 @@
+/**
+ * How a node stands: what it should run, what it says it runs, and where the two part. Only what is installed counts:
+ * which apps a node runs is its administrator's choice; the version of them is the environment's.
+ */
+import { timestamp } from '../clock.ts'
+import { comparePvr, parsePvr, pvOf } from '../gentoo/version.ts'
+import { splitPf } from '../gentoo/cpv.ts'
+import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
+import type { StandingBuild } from '../records/releases.ts'
+
+/** A node that was silent for so long is not seen: two of its daily reports may be missing, for example. */
+export const SILENT_AFTER_SEC = 24 * 3600
+
+export interface Drift {
+  readonly code: 'behind' | 'ahead' | 'withdrawn' | 'not_released' | 'other_repository'
+  readonly detail: string
+}
+
+export interface PackageStatus {
+  readonly installed: NodePackageRow
+  /** The newest living release of the app in the node's environment; null where there is none, or it is no app. */
+  readonly wanted: StandingBuild | null
+  /** Why it is not what is wanted; empty when it is. */
+  readonly drift: readonly Drift[]
+}
+
+export interface NodeStatus {
+  readonly node: NodeRow
+  readonly packages: readonly PackageStatus[]
+  readonly isDrifted: boolean
+  /** The last time that it was heard of, when that is long ago; null while it reports. */
+  readonly notSeenSince: string | null
+}
+
+/** What an environment has, for `statusOf`. */
+export interface Wanted {
+  /** The name of its overlay. */
+  readonly overlay: string
+  /** The builds of the apps that the node has, as `releases.standing` gives them. */
+  readonly builds: readonly StandingBuild[]
+}
+
+/** @param packages what the node reported. */
+export function statusOf(
+  node: NodeRow,
+  packages: readonly NodePackageRow[],
+  wanted: Wanted,
+  now: Date,
+): NodeStatus {
+  const statuses = packages.map((installed) => packageStatus(installed, wanted))
+  return {
+    node,
+    packages: statuses,
+    isDrifted: statuses.some(({ drift }) => drift.length > 0),
+    notSeenSince: notSeenSince(node, now),
+  }
+}
+
+function notSeenSince({ leftAt, reportedAt, enrolledAt }: NodeRow, now: Date): string | null {
+  const seen = reportedAt ?? enrolledAt
+  const isSilent = seen < timestamp(new Date(now.getTime() - SILENT_AFTER_SEC * 1000))
+  return leftAt === null && isSilent ? seen : null
+}
+
+function packageStatus(installed: NodePackageRow, { overlay, builds }: Wanted): PackageStatus {
+  const ofApp = builds.filter(({ app }) => app === installed.app)
+  const wanted = newest(ofApp.filter(({ state }) => state === 'released'))
+  if (installed.app === null) return { installed, wanted: null, drift: [] }
+  const here = ofApp.find(({ build }) => build === installed.build)
+  const drift: Drift[] = [
+    ...(here === undefined ? [NOT_RELEASED] : here.state === 'withdrawn' ? [WITHDRAWN] : []),
+    ...(wanted === null ? [] : orderDrift(installed, wanted)),
+    ...(installed.repository === overlay ? [] : [fromElsewhere(installed.repository, overlay)]),
+  ]
+  return { installed, wanted, drift }
+}
+
+const NOT_RELEASED: Drift = {
+  code: 'not_released',
+  detail: 'this build was never released in the environment of the node',
+}
+const WITHDRAWN: Drift = { code: 'withdrawn', detail: 'this build was withdrawn' }
+
+function orderDrift({ cpv }: NodePackageRow, wanted: StandingBuild): readonly Drift[] {
+  const pvr = splitPf(cpv.slice(cpv.indexOf('/') + 1))?.pvr
+  // A revision is of the ebuild: the build is the same.
+  const order = pvr === undefined ? 0 : comparePvr(pvOf(pvr), parsePvr(wanted.pv))
+  if (order === 0) return []
+  return order < 0
+    ? [{ code: 'behind', detail: `${wanted.pv} is released` }]
+    : [{ code: 'ahead', detail: `the newest release is ${wanted.pv}` }]
+}
+
+function fromElsewhere(repository: string, overlay: string): Drift {
+  return { code: 'other_repository', detail: `it was installed from ${repository}, not from ${overlay}` }
+}
+
+function newest(builds: readonly StandingBuild[]): StandingBuild | null {
+  return builds.reduce<StandingBuild | null>(
+    (best, build) =>
+      best === null || comparePvr(parsePvr(build.pv), parsePvr(best.pv)) > 0 ? build : best,
+    null,
+  )
+}

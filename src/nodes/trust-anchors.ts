@@ -1,0 +1,21 @@
+/** The keys that a node must trust, and for what. */
+import type { Hub } from '../hub.ts'
+
+export interface TrustAnchor {
+  /** ASCII-armoured public keys. */
+  readonly publicKeys: string
+  /** Of the primary keys, 40 upper-case hex digits each. */
+  readonly fingerprints: readonly string[]
+}
+
+export interface TrustAnchors {
+  /** Signs the commits of overlays. */
+  readonly overlay: TrustAnchor
+  /** Signs binary packages. */
+  readonly binhost: TrustAnchor
+}
+
+export function trustAnchors({ signingKey }: Pick<Hub, 'signingKey'>): TrustAnchors {
+  const anchor = { publicKeys: signingKey.publicKey, fingerprints: [signingKey.fingerprint] }
+  return { overlay: anchor, binhost: anchor }
+}
