@@ -161,7 +161,7 @@ say_plan() {
 confirm() {
 	if [ $yes = yes ]; then return; fi
 	# Standard input is this script.
-	{ : < /dev/tty; } 2> /dev/null || die "there is no terminal to ask on: say --yes"
+	(: < /dev/tty) 2> /dev/null || die "there is no terminal to ask on: say --yes"
 	printf 'Do that? [y/N] ' > /dev/tty
 	read -r answer < /dev/tty
 	case $answer in y | Y | yes) ;; *) die "nothing was changed" ;; esac

@@ -17,6 +17,7 @@ import { followWithTree } from './overlays/write-tree.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
+import { readHubNodeProgram } from './hub-node-program.ts'
 import { createLog } from './log.ts'
 import type { Logger } from './log.ts'
 import { REAL_DISK } from './storage/disk.ts'
@@ -39,6 +40,8 @@ export interface Hub extends AsyncDisposable {
   readonly trees: TreeStore
   readonly signingKey: SigningKey
   readonly limits: ArchiveLimits
+  /** The program of nodes, to be published in each overlay; null: none came with this hub. */
+  readonly hubNode: Buffer | null
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
   /** By environment, in the order of promotion. */
@@ -49,7 +52,7 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** What a test puts in place of the hub's own. */
-export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps'>> & { readonly disk?: Disk }
+export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode'>> & { readonly disk?: Disk }
 
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
 export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {
@@ -84,6 +87,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   return {
     ...parts,
     limits,
+    hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
     overlays,
     zips: new OverlayZips(parts),

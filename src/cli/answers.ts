@@ -3,6 +3,8 @@ import type {
   appJson,
   buildJson,
   environmentJson,
+  nodeReportJson,
+  nodeStatusJson,
   promotionJson,
   publishedJson,
   releaseJson,
@@ -13,6 +15,8 @@ import type {
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
+export type NodeAnswer = ReturnType<typeof nodeStatusJson>
+export type NodeDetailAnswer = NodeAnswer & { readonly report: ReturnType<typeof nodeReportJson> }
 export type PromotionAnswer = ReturnType<typeof promotionJson>
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>

@@ -8,6 +8,7 @@ import { addConfig } from './config.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
 import { exitStatusLines } from './exit-status.ts'
+import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
 import { addPromote } from './promote.ts'
 import { addPush } from './push.ts'
@@ -37,6 +38,7 @@ Examples:
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [addPush, addApps, addBuilds, addBuild],
   'Environments:': [addEnvironments, addPromote, addWithdraw, addOverlay],
+  'Nodes:': [addNodes],
   'Access:': [addToken, addWhoami],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }

@@ -4,16 +4,18 @@ import type { Command } from 'commander'
 import { ROLES } from '../access/rights.ts'
 import type { TokenAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
+import { wrongUsage } from './failure.ts'
 import { facts, timeText } from './format.ts'
 import { showPage, withLimit } from './lists.ts'
 import type { ListOptions } from './lists.ts'
 import { DRY_RUN, remote } from './session.ts'
 
 interface CreateOptions {
-  readonly name: string
+  readonly name?: string
   readonly role: string
   readonly app?: readonly string[]
   readonly environment?: readonly string[]
+  readonly node?: string
   readonly commands: boolean
   readonly expiresIn?: string
   readonly quiet?: boolean
@@ -33,30 +35,40 @@ function addCreate(token: Command): void {
   const command = token
     .command('create')
     .description('make a token; it is shown this once')
-    .requiredOption('-n, --name <name>', 'what records and commits say of who uses it')
+    .option('-n, --name <name>', 'what records and commits say of who uses it')
     .addOption(new Option('-r, --role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .option('--app <app...>', 'uploader: only these apps (default: all)')
-    .option('--environment <environment...>', 'promoter, node, reader: only these (default: all)')
+    .option('--environment <environment...>', 'promoter, node, reader: only these (default: all); enrol: the one')
+    .option('--node <node>', 'enrol: this node and no other')
     .option('--no-commands', 'uploads with it bring no commands and no ebuild of their own')
     .option('--expires-in <time>', 'such as 12h or 90d (default: it does not end)')
     .option('-q, --quiet', 'print the token and nothing else')
     .option(...DRY_RUN)
-  const example = `portage-hub token create --role uploader --name 'CI of shop' --app shop --expires-in 90d`
+  const example = `portage-hub token create --role uploader --name 'CI of shop' --app shop --expires-in 90d
+portage-hub token create --role enrol --environment staging --expires-in 1h`
   remote<CreateOptions>(command, example, async (session, options) => {
+    const name = options.name ?? nameOfEnrolment(options)
     const wanted = {
-      name: options.name,
+      name,
       role: options.role,
       ...(!options.commands && { commands: false }),
       ...(options.app && { apps: options.app }),
       ...(options.environment && { environments: options.environment }),
+      ...(options.node !== undefined && { node: options.node }),
       ...(options.expiresIn !== undefined && { expiresIn: options.expiresIn }),
     }
     const query = { dryRun: options.dryRun }
     const { body } = await session.client.change<CreateAnswer>('POST', apiPath('tokens'), query, wanted)
     if (options.dryRun === true)
-      session.show(body, `A ${options.role} token "${options.name}" would be made.`)
+      session.show(body, `A ${options.role} token "${name}" would be made.`)
     else session.show(body, options.quiet === true ? (body.token ?? '') : createdText(body))
   })
+}
+
+/** A token that is used once, by a machine that gets its own, has nothing to say of who uses it. */
+function nameOfEnrolment({ role, environment = [], node }: CreateOptions): string {
+  if (role !== 'enrol') throw wrongUsage("required option '-n, --name <name>' not specified")
+  return `enrol ${node ?? 'a node'} in ${environment.join(' ')}`.slice(0, 64)
 }
 
 function createdText(made: CreateAnswer): string {
@@ -108,12 +120,13 @@ function addRevoke(token: Command): void {
 
 /** `uploader of shop cart, no commands`, `node in production`, `reader`. */
 export function scopeText(
-  token: Partial<Pick<TokenAnswer, 'role' | 'apps' | 'environments' | 'commands'>>,
+  token: Partial<Pick<TokenAnswer, 'role' | 'apps' | 'environments' | 'node' | 'commands'>>,
 ): string {
   const apps = Array.isArray(token.apps) ? ` of ${token.apps.join(' ')}` : ''
   const environments = Array.isArray(token.environments) ? ` in ${token.environments.join(' ')}` : ''
-  const limit = token.commands === false ? ', no commands' : ''
-  return `${token.role ?? ''}${apps}${environments}${limit}`
+  const node = typeof token.node === 'string' ? ` ${token.node}` : ''
+  const limit = token.commands === false && token.role === 'uploader' ? ', no commands' : ''
+  return `${token.role ?? ''}${node}${apps}${environments}${limit}`
 }
 
 function endText({ revokedAt, expiresAt }: TokenAnswer): string {

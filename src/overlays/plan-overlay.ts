@@ -52,13 +52,21 @@ export function overlayName(config: Pick<Config, 'overlayPrefix'>, environment: 
   return `${config.overlayPrefix}-${environment}`
 }
 
-/** Files that follow from the settings. The address of the mirror stands in one of them and nowhere else. */
-export function planSettings(config: OverlayConfig, environment: string, tree: Tree): OverlayPlan {
+/**
+ * Files that follow from the settings. The address of the mirror stands in one of them and nowhere else. `categories`
+ * are those of packages that come with the plan, besides those of the tree.
+ */
+export function planSettings(
+  config: OverlayConfig,
+  environment: string,
+  tree: Tree,
+  categories: readonly string[] = [],
+): OverlayPlan {
   const licenseGroups = renderLicenseGroups(config.freeLicenses)
   return new Map<string, PlannedFile>([
     ['profiles/repo_name', text(renderRepoName(overlayName(config, environment)))],
     ['profiles/eapi', text(renderProfilesEapi())],
-    ['profiles/categories', text(renderCategories(categoriesOf(tree, [config.category])))],
+    ['profiles/categories', text(renderCategories(categoriesOf(tree, [config.category, ...categories])))],
     [
       'profiles/thirdpartymirrors',
       text(

@@ -5,11 +5,12 @@ import type { Tree } from '../git/tree.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from './overlay-of.ts'
 import type { Published } from './overlay.ts'
+import { HUB_NODE_FOLDER } from './plan-hub-node.ts'
 import { GENERATED_PATHS, WITHDRAWN_MASK, categoriesOf } from './plan-overlay.ts'
 import type { PlannedFile } from './plan-overlay.ts'
 import { renderCategories } from '../gentoo/profiles.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'steps'>
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'steps' | 'hubNode'>
 
 export interface HandKeptFile {
   readonly environment: string
@@ -32,6 +33,7 @@ const COMPONENT = /^[A-Za-z0-9_][A-Za-z0-9+_.@-]*$/
 export async function putOverlayFile(hub: Needs, file: HandKeptFile): Promise<Published> {
   const overlay = overlayOf(hub, file.environment)
   await checkPath(hub, file.path)
+  await checkProgram(hub, file)
   if (file.content !== null && file.content.byteLength > MAX_BYTES) {
     throw new HubError(
       'request.too_large',
@@ -101,6 +103,17 @@ async function checkPath(hub: Pick<Hub, 'records'>, path: string): Promise<void>
   }
   const app = await hub.records.apps.find(pn)
   if (app?.category === top) throw refused(path, `${top}/${pn} is published from the builds of the app ${pn}`)
+}
+
+/** What somebody kept there before the hub brought its own can still be taken away. */
+async function checkProgram(
+  hub: Pick<Hub, 'records' | 'hubNode'>,
+  { environment, path, content }: HandKeptFile,
+): Promise<void> {
+  if (hub.hubNode === null || !path.startsWith(`${HUB_NODE_FOLDER}/`)) return
+  const files = content === null ? await hub.records.overlays.files(environment) : []
+  if (files.some((file) => file.path === path && file.byHand === 1)) return
+  throw refused(path, 'the hub publishes the program of nodes itself')
 }
 
 function refused(path: string, why: string): HubError {

@@ -8,6 +8,9 @@ const UNSCOPED: readonly Right[] = [
   { to: 'begin uploads' },
   { to: 'promote', environment: 'staging' },
   { to: 'read', environment: 'staging' },
+  { to: 'enrol', environment: 'staging' },
+  { to: 'act as node', node: 'web1' },
+  { to: 'see nodes', environment: 'staging' },
 ]
 
 function principal(role: Role, scope: Partial<Principal> = {}): Principal {
@@ -24,12 +27,14 @@ function principal(role: Role, scope: Partial<Principal> = {}): Principal {
 }
 
 test.each<[Role, readonly boolean[]]>([
-  ['administrator', [true, true, true, true, true]],
-  ['uploader', [false, true, true, false, false]],
-  ['promoter', [false, false, false, true, true]],
-  ['node', [false, false, false, false, true]],
-  ['reader', [false, false, false, false, true]],
-])('%s may administer, upload, begin uploads, promote, read: %j', (role, allowed) => {
+  ['administrator', [true, true, true, true, true, true, true, true]],
+  ['uploader', [false, true, true, false, false, false, false, false]],
+  ['promoter', [false, false, false, true, true, false, false, true]],
+  // Without an environment it could make nodes anywhere: it makes none.
+  ['enrol', [false, false, false, false, false, false, false, false]],
+  ['node', [false, false, false, false, true, false, false, false]],
+  ['reader', [false, false, false, false, true, false, false, true]],
+])('%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes: %j', (role, allowed) => {
   expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
 })
 
@@ -62,9 +67,23 @@ describe('a scope', () => {
   })
 })
 
+test('an enrolment is for its environment, and a node is itself alone', () => {
+  const enrolment = principal('enrol', { environments: ['staging'] })
+  expect(may(enrolment, { to: 'enrol', environment: 'staging' })).toBe(true)
+  expect(may(enrolment, { to: 'enrol', environment: 'production' })).toBe(false)
+  expect(may(enrolment, { to: 'read', environment: 'staging' })).toBe(false)
+  const bound = principal('enrol', { environments: ['staging'], node: 'web1' })
+  expect(may(bound, { to: 'act as node', node: 'web1' })).toBe(false)
+  const node = principal('node', { environments: ['staging'], node: 'web1' })
+  expect(may(node, { to: 'act as node', node: 'web1' })).toBe(true)
+  expect(may(node, { to: 'act as node', node: 'web2' })).toBe(false)
+  expect(may(node, { to: 'see nodes', environment: 'staging' })).toBe(false)
+})
+
 test('each role sees builds by apps, by environments or without limit', () => {
   const scope = { apps: ['shop'], environments: ['staging'] }
   expect(sightOf(principal('administrator', scope))).toEqual({ apps: null, environments: null })
+  expect(sightOf(principal('enrol', scope))).toEqual({ apps: [], environments: [] })
   expect(sightOf(principal('promoter', scope))).toEqual({ apps: null, environments: null })
   expect(sightOf(principal('uploader', scope))).toEqual({ apps: ['shop'], environments: null })
   for (const role of ['node', 'reader'] as const)

@@ -24,9 +24,14 @@ interface Route {
 const EVERYBODY = ['uploader', 'promoter', 'node', 'reader']
 const READERS = ['promoter', 'node', 'reader']
 
+const REPORT = {
+  ...{ at: '2026-01-02T03:04:05Z', portage: '3.0.82', hubNode: '0.1.0' },
+  ...{ sync: { at: null, revision: null, commit: null }, packages: [] },
+}
+
 /** Changes are dry runs, so that the order of the calls does not matter. */
 const ROUTES: readonly Route[] = [
-  { call: 'GET /api/v1/whoami', allowed: EVERYBODY },
+  { call: 'GET /api/v1/whoami', allowed: [...EVERYBODY, 'enrol'] },
   { call: 'GET /api/v1/apps', allowed: EVERYBODY },
   { call: 'GET /api/v1/apps/shop', allowed: EVERYBODY },
   { call: 'PATCH /api/v1/apps/shop?dryRun=true', body: {}, allowed: [] },
@@ -87,6 +92,16 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },
+  {
+    call: 'POST /api/v1/nodes?dryRun=true',
+    body: { name: 'web2', environment: 'staging' },
+    allowed: ['enrol'],
+  },
+  { call: 'GET /api/v1/nodes', allowed: ['promoter', 'reader'] },
+  { call: 'GET /api/v1/nodes/web1', allowed: ['promoter', 'reader'] },
+  { call: 'DELETE /api/v1/nodes/web1?dryRun=true', allowed: [] },
+  { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
+  { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },
   { call: 'GET /git/staging.git/info/refs?service=git-upload-pack', allowed: READERS },
   {
     call: 'POST /git/staging.git/git-upload-pack',
@@ -100,7 +115,7 @@ const ROUTES: readonly Route[] = [
   { call: `GET /distfiles/staging/${NAME}`, allowed: READERS },
   { call: 'GET /distfiles/staging/layout.conf', allowed: READERS },
 ]
-const OPEN = ['GET /', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc']
+const OPEN = ['GET /', 'GET /enroll.sh', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc']
 
 let hub: TestHub
 const ids: Record<string, string> = {}
@@ -113,7 +128,9 @@ beforeAll(async () => {
   ids['$promotion'] = body.promotions[0].id
   ids['$sha256'] = body.tarball.sha256
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
-  for (const role of ROLES) tokens.set(role, await hub.token(role))
+  await hub.as().post('/api/v1/nodes').send({ name: 'web1', environment: 'staging' })
+  for (const role of ROLES)
+    tokens.set(role, await hub.token(role, role === 'enrol' ? { environments: ['staging'] } : {}))
   ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('uploader') ?? '' })
 })
 afterAll(async () => {

@@ -33,7 +33,10 @@ export interface TestHub extends AsyncDisposable {
   restart(env?: Readonly<Record<string, string>>): Promise<TestHub>
 }
 
-/** `env` are further settings by their variables; `parts` replace the hub's own, for example its log. */
+/**
+ * `env` are further settings by their variables; `parts` replace the hub's own, for example its log. Overlays have no
+ * program of nodes unless it is among them.
+ */
 export async function createTestHub(
   env: Readonly<Record<string, string>> = {},
   parts: Omit<HubOverrides, 'clock'> = {},
@@ -61,7 +64,7 @@ async function openTestHub(
     HUB_LOG_LEVEL: 'silent',
     ...env,
   }
-  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, { ...parts, clock })
+  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, { hubNode: null, ...parts, clock })
   return testHub(running, { directory, clock, env, parts })
 }
 

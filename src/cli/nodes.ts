@@ -1,0 +1,120 @@
+/** Nodes: which machines are enrolled, and how each stands. */
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import type { NodeAnswer, NodeDetailAnswer } from './answers.ts'
+import { apiPath } from './api-path.ts'
+import { countText, facts, sizeText, table, timeText } from './format.ts'
+import { showPage, withLimit } from './lists.ts'
+import type { ListOptions } from './lists.ts'
+import { DRY_RUN, remote } from './session.ts'
+
+interface Options extends ListOptions {
+  readonly environment?: string
+  readonly state: string
+}
+
+export function addNodes(program: Command): void {
+  const nodes = program.command('nodes').description('list, show and remove nodes')
+  addList(nodes)
+  addShow(nodes)
+  addRemove(nodes)
+}
+
+function addList(nodes: Command): void {
+  const command = nodes
+    .command('list', { isDefault: true })
+    .alias('ls')
+    .description('list the nodes, and which of them run other versions than are released')
+    .option('--environment <environment>', 'of this environment only')
+    .addOption(
+      new Option('--state <state>', 'which to list').choices(['enrolled', 'left', 'all']).default('enrolled'),
+    )
+  remote<Options>(
+    withLimit(command),
+    'portage-hub nodes list --environment production',
+    async (session, options) => {
+      const { environment, state, limit } = options
+      const query = { environment, state: state === 'all' ? undefined : state }
+      const page = await session.client.list<NodeAnswer>(apiPath('nodes'), query, limit)
+      showPage(
+        session,
+        page,
+        [
+          { title: 'NODE', value: ({ name }) => name },
+          { title: 'ENVIRONMENT', value: (node) => node.environment },
+          { title: 'APPS', value: ({ packages }) => packages.filter(({ app }) => app !== null).length },
+          { title: 'STATE', value: stateText },
+          { title: 'REPORTED (UTC)', value: ({ reportedAt }) => timeText(reportedAt) },
+        ],
+        'No nodes.',
+      )
+    },
+  )
+}
+
+/** `left`, `not seen since 2026-01-02 03:04`, `2 drifted`, `as released`. */
+function stateText({ state, notSeenSince, packages }: NodeAnswer): string {
+  if (state === 'left') return 'left'
+  if (notSeenSince !== null) return `not seen since ${timeText(notSeenSince)}`
+  const drifted = packages.filter((pkg) => pkg.drifted).length
+  return drifted === 0 ? 'as released' : `${String(drifted)} drifted`
+}
+
+function addShow(nodes: Command): void {
+  const command = nodes
+    .command('show')
+    .description('show one node: what it should run, what it runs, and why the two differ')
+    .argument('<node>')
+  remote(command, 'portage-hub nodes show web1', async ({ client, terminal, show }, _options, name = '') => {
+    const node = await client.get<NodeDetailAnswer>(apiPath('nodes', name))
+    const packages = table(
+      [
+        { title: 'REPORTED', value: ({ reported }) => reported.cpv },
+        { title: 'WANTED', value: ({ app, wanted }) => wanted?.cpv ?? (app === null ? null : 'nothing') },
+        { title: 'SINCE (UTC)', value: ({ reported }) => timeText(reported.since) },
+        { title: 'DRIFT', value: ({ reasons }) => reasons.map(({ detail }) => detail).join('; '), cut: true },
+      ],
+      node.packages,
+      terminal.columns,
+    )
+    const text = [name, nodeFacts(node), ...(node.packages.length === 0 ? [] : ['', packages])]
+    show(node, text.join('\n'))
+  })
+}
+
+function nodeFacts(node: NodeDetailAnswer): string {
+  const { report } = node
+  return facts([
+    ['environment', node.environment],
+    ['state', stateText(node)],
+    ['enrolled', `${timeText(node.enrolledAt)} UTC by ${node.enrolledBy}`],
+    ['left', node.leftAt && `${timeText(node.leftAt)} UTC`],
+    ['reported', node.reportedAt === null ? 'nothing yet' : `${timeText(node.reportedAt)} UTC`],
+    ['synced', report && (report.sync.at === null ? 'never' : `${timeText(report.sync.at)} UTC`)],
+    ['commit', node.syncedCommit],
+    ['portage', report && report.portage],
+    ['hub-node', report && report.hubNode],
+    ['pending', report && countText(report.configPending.length, 'configuration file')],
+    ...(report?.disk ?? []).map(
+      ({ path, freeBytes, totalBytes }) =>
+        [path, `${sizeText(freeBytes)} free of ${sizeText(totalBytes)}`] as const,
+    ),
+  ])
+}
+
+function addRemove(nodes: Command): void {
+  const command = nodes
+    .command('remove')
+    .description('end a node: its token is dead at once, its records stay')
+    .argument('<node>')
+    .option(...DRY_RUN)
+  remote<{ readonly dryRun?: boolean }>(
+    command,
+    'portage-hub nodes remove web1',
+    async ({ client, show }, options, name = '') => {
+      const query = { dryRun: options.dryRun }
+      const { body } = await client.change<NodeAnswer>('DELETE', apiPath('nodes', name), query)
+      show(body, options.dryRun === true ? `${name} would be removed.` : `${name} is removed; its token is dead.`)
+    },
+  )
+}
