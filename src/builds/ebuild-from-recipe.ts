@@ -3,6 +3,7 @@ import { HubError } from '../errors.ts'
 import type { Category, Pn } from '../gentoo/cpv.ts'
 import type { EbuildModel } from '../gentoo/ebuild.ts'
 import { checkDistfileName } from '../gentoo/manifest.ts'
+import type { NodeFacts, TimedCommands } from '../gentoo/node-facts.ts'
 import { hasHiddenCharacters } from '../gentoo/quote.ts'
 import { shown } from '../gentoo/version.ts'
 import type { Pv } from '../gentoo/version.ts'
@@ -28,6 +29,8 @@ export interface EbuildSource {
 
 const DEFAULT_LICENSE = 'all-rights-reserved'
 const DEFAULT_BACKUP_TIMEOUT = '10m'
+const DEFAULT_RESTORE_TIMEOUT = '30m'
+const DEFAULT_HEALTH_TIMEOUT = '30s'
 
 /**
  * The model of the ebuild for one build. Says nothing about whether the tarball has the files that the recipe names:
@@ -59,6 +62,7 @@ export function ebuildModel(source: EbuildSource): EbuildModel {
       restart: recipe.service?.restart ?? false,
     },
     backup: backupOf(recipe),
+    nodeFacts: nodeFacts(source),
   }
 }
 
@@ -88,8 +92,38 @@ function installation({ install }: Recipe, prefix: string): Installed {
 }
 
 function backupOf({ backup }: Recipe): EbuildModel['backup'] {
-  if (backup === undefined) return null
-  return { commands: backup.commands, timeoutSec: durationSec(backup.timeout ?? DEFAULT_BACKUP_TIMEOUT) }
+  return backup === undefined ? null : timed(backup, DEFAULT_BACKUP_TIMEOUT)
+}
+
+function nodeFacts({ recipe, pn, build }: EbuildSource): NodeFacts {
+  const { schema, backup, restore, rehearse, migrate, health, service } = recipe
+  return {
+    app: pn,
+    build,
+    ...(schema && {
+      schema: { version: schema.version, reversibleFrom: schema.reversible_from ?? schema.version },
+    }),
+    ...(backup && { backup: { ...timed(backup, DEFAULT_BACKUP_TIMEOUT), expect: backup.expect ?? [] } }),
+    ...(restore && {
+      restore: {
+        ...timed(restore, DEFAULT_RESTORE_TIMEOUT),
+        ...(restore.probe !== undefined && { probe: restore.probe }),
+      },
+    }),
+    ...(rehearse && { rehearse: timed(rehearse, DEFAULT_RESTORE_TIMEOUT) }),
+    ...(migrate && { migrate: timed(migrate, DEFAULT_BACKUP_TIMEOUT) }),
+    ...(health && {
+      health: { command: health.command, timeoutSec: durationSec(health.timeout ?? DEFAULT_HEALTH_TIMEOUT) },
+    }),
+    ...((service?.openrc ?? service?.systemd) !== undefined && { service: pn }),
+  }
+}
+
+function timed(
+  { commands, timeout }: { readonly commands: readonly string[]; readonly timeout?: string | undefined },
+  unlessTold: string,
+): TimedCommands {
+  return { commands, timeoutSec: durationSec(timeout ?? unlessTold) }
 }
 
 function checkTopDirectory(name: string | null): string | null {

@@ -6,6 +6,8 @@
  */
 import { checkEbuild } from './check-ebuild.ts'
 import { renderPhases } from './ebuild-phases.ts'
+import { renderNodeFacts } from './node-facts.ts'
+import type { NodeFacts } from './node-facts.ts'
 import { cleanText, quoteShell } from './quote.ts'
 
 export { checkEbuild } from './check-ebuild.ts'
@@ -67,6 +69,8 @@ export interface EbuildModel {
     readonly restart: boolean
   }
   readonly backup: { readonly commands: readonly string[]; readonly timeoutSec: number } | null
+  /** Told to the program on the node; nothing of it is in a phase but what `backup` and `service` say. */
+  readonly nodeFacts: NodeFacts
 }
 
 type MetadataKey = (typeof METADATA_KEYS)[number]
@@ -105,7 +109,9 @@ export function renderEbuild(model: EbuildModel): string {
     `${key}=${quoteShell(value)}`,
     ...(key === 'SRC_URI' ? [`S=${sourceFolder(model.topDirectory)}`] : []),
   ])
-  const lines = [originComment(model), 'EAPI=8', '', ...header, `QA_PREBUILT='*'`, ...renderPhases(model)]
+  const nodeFacts = renderNodeFacts(model.nodeFacts)
+  const comments = [originComment(model), ...(nodeFacts === null ? [] : [nodeFacts])]
+  const lines = [...comments, 'EAPI=8', '', ...header, `QA_PREBUILT='*'`, ...renderPhases(model)]
   const text = `${lines.join('\n')}\n`
   checkEbuild(text)
   return text
