@@ -8,6 +8,7 @@ import { OverlayRecords } from './overlays.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
+import { BinpkgRecords, RestorePointRecords } from './restore-points.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
 
 export class Records {
@@ -21,6 +22,8 @@ export class Records {
   readonly tokens: TokenRecords
   readonly idempotency: IdempotencyRecords
   readonly partialUploads: PartialUploadRecords
+  readonly restorePoints: RestorePointRecords
+  readonly binpkgs: BinpkgRecords
   readonly nodes: NodeRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
@@ -34,6 +37,8 @@ export class Records {
     this.tokens = new TokenRecords(db, knownTokens)
     this.idempotency = new IdempotencyRecords(db)
     this.partialUploads = new PartialUploadRecords(db)
+    this.restorePoints = new RestorePointRecords(db)
+    this.binpkgs = new BinpkgRecords(db)
     this.nodes = new NodeRecords(db)
   }
 

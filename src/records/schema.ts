@@ -20,6 +20,11 @@ export interface Schema {
   nodes: NodeTable
   nodeReports: NodeReportTable
   nodePackages: NodePackageTable
+  restorePoints: RestorePointTable
+  restorePointFiles: RestorePointFileTable
+  binpkgs: BinpkgTable
+  binhosts: BinhostTable
+  rollbacks: RollbackTable
 }
 
 export interface AppTable {
@@ -218,4 +223,77 @@ export interface NodePackageTable {
   restorePoint: string | null
   /** When a report first said so, by the hub's clock. */
   since: string
+}
+
+export interface RestorePointTable {
+  node: string
+  /** Given by the node, which had it first. */
+  id: string
+  app: string
+  /** What the node ran. */
+  cpv: string
+  reason: 'upgrade' | 'rollback' | 'manual' | 'portage'
+  takenAt: string
+  /** Version of the program that took it. */
+  hubNode: string
+  /** 1: its files can be read by the node and its operators alone. */
+  encrypted: number
+  schemaVersion: number | null
+  /** Of the announcement as it was read: the same again is no other. */
+  announcementSha256: string
+  state: 'announced' | 'complete' | 'refused'
+  refusal: string | null
+  announcedAt: string
+  completedAt: string | null
+}
+
+export interface RestorePointFileTable {
+  node: string
+  point: string
+  kind: 'binpkg' | 'dump' | 'info'
+  name: string
+  sizeBytes: number
+  /** Of the bytes as the node has them; those of an accepted package are kept in `binpkgs`, signed. */
+  sha512: string
+  /** null: not here yet. */
+  receivedAt: string | null
+}
+
+/** A package that a node's binhost shows. */
+export interface BinpkgTable {
+  node: string
+  cpv: string
+  /** Given by the hub: quickpkg gives none. */
+  binpkgBuildId: number
+  path: string
+  /** The restore point that brought it first. */
+  point: string
+  uploadedSha512: string
+  /** Of the signed file. */
+  sha512: string
+  sha256: string
+  sizeBytes: number
+  /** JSON of the entry in `Packages`. */
+  indexFields: string
+  acceptedAt: string
+}
+
+export interface BinhostTable {
+  node: string
+  /** TIMESTAMP of the index: it never goes back, whatever the clock does. */
+  timestampSec: number
+}
+
+export interface RollbackTable {
+  id: string
+  node: string
+  app: string
+  point: string
+  withDump: number
+  force: number
+  state: 'requested' | 'taken' | 'done' | 'failed' | 'cancelled'
+  requestedBy: string
+  requestedAt: string
+  finishedAt: string | null
+  detail: string | null
 }

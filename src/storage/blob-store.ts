@@ -1,5 +1,6 @@
 /**
- * The archive on disk: every tarball once, named by its SHA512. A blob is first a temporary file in `var/uploads/`;
+ * The archive on disk: every tarball once, named by its SHA512. What restore points brought is kept by another store of
+ * the same kind, which only the hub's own user may read. A blob is first a temporary file in `var/uploads/`;
  * `adopt` makes it durable and visible in one rename. Nothing here is ever overwritten.
  */
 import { randomUUID } from 'node:crypto'
@@ -32,23 +33,34 @@ export interface Adoption {
 export interface BlobStoreParts {
   readonly disk?: Disk
   readonly steps?: Steps
+  /** Whether only the hub's own user may read the blobs. */
+  readonly isPrivate?: boolean
 }
+
+/** Permission bits of folders and blobs. */
+const PUBLIC = { folder: 0o755, blob: 0o444 } as const
+const PRIVATE = { folder: 0o700, blob: 0o400 } as const
 
 export class BlobStore {
   readonly #paths: Paths
   readonly #disk: Disk
   readonly #steps: Steps
+  readonly #modes: typeof PUBLIC | typeof PRIVATE
 
-  private constructor(paths: Paths, { disk = REAL_DISK, steps = UNWATCHED }: BlobStoreParts) {
+  private constructor(
+    paths: Paths,
+    { disk = REAL_DISK, steps = UNWATCHED, isPrivate = false }: BlobStoreParts,
+  ) {
     this.#paths = paths
     this.#disk = disk
     this.#steps = steps
+    this.#modes = isPrivate ? PRIVATE : PUBLIC
   }
 
   /** Opens the store, making its folders. */
   static async open(paths: Paths, parts: BlobStoreParts = {}): Promise<BlobStore> {
-    const { disk } = parts
-    await makeDirectoryDurably(paths.archive, 0o755, disk)
+    const { disk, isPrivate = false } = parts
+    await makeDirectoryDurably(paths.archive, (isPrivate ? PRIVATE : PUBLIC).folder, disk)
     await makeDirectoryDurably(paths.uploads, 0o700, disk)
     return new BlobStore(paths, parts)
   }
@@ -100,7 +112,7 @@ export class BlobStore {
       if (isNew) await this.#disk.rm(target, { force: true })
       await settle()
     }
-    await this.#disk.chmod(uploadPath, 0o444)
+    await this.#disk.chmod(uploadPath, this.#modes.blob)
     await this.#disk.rename(uploadPath, marker)
     try {
       await syncDirectory(this.#paths.uploads, this.#disk)
@@ -118,7 +130,7 @@ export class BlobStore {
   /** For a blob that is there too: an earlier fsync of its folder may have failed. */
   async #addBlob(from: string, sha512: string): Promise<void> {
     const directory = this.#paths.blobDirectory(sha512)
-    await makeDirectoryDurably(directory, 0o755, this.#disk)
+    await makeDirectoryDurably(directory, this.#modes.folder, this.#disk)
     // A copy begins in the archive's own folder, which a start can sweep without a look at every blob.
     const temporary = temporaryBeside(join(this.#paths.archive, basename(from)))
     await this.#linkOrCopy(from, this.#paths.blob(sha512), temporary)
@@ -134,6 +146,11 @@ export class BlobStore {
   /** The blob's path below the archive's folder, as a server in front may find it. */
   archiveName(sha512: string): string {
     return relative(this.#paths.archive, this.#paths.blob(sha512))
+  }
+
+  /** Removes a blob that no row names any more. */
+  async remove(sha512: string): Promise<void> {
+    await this.#disk.rm(this.#paths.blob(sha512), { force: true })
   }
 
   /** Size of the blob, or null when it is not there. */

@@ -1,0 +1,232 @@
+/** Restore points, the files of each, and the packages that binhosts show. */
+import type { Selectable } from 'kysely'
+import type { Db } from './database.ts'
+import { pageOf } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
+import type { BinpkgTable, RestorePointFileTable, RestorePointTable } from './schema.ts'
+
+export type RestorePointRow = Selectable<RestorePointTable>
+export type RestorePointFileRow = Selectable<RestorePointFileTable>
+export type BinpkgRow = Selectable<BinpkgTable>
+export type FileKind = RestorePointFileRow['kind']
+
+/** Which point: its id is the node's own, and another node may have the same. */
+export interface PointKey {
+  readonly node: string
+  readonly id: string
+}
+
+export interface FileKey {
+  readonly kind: FileKind
+  readonly name: string
+}
+
+/** Parameters of one statement stay far below SQLite's and PostgreSQL's limits. */
+const ROWS_PER_STATEMENT = 500
+
+export class RestorePointRecords {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /** Adds a point with its files. Belongs into a transaction. */
+  async add(point: RestorePointRow, files: readonly RestorePointFileRow[]): Promise<void> {
+    await this.#db.insertInto('restorePoints').values(point).execute()
+    for (let at = 0; at < files.length; at += ROWS_PER_STATEMENT) {
+      await this.#db
+        .insertInto('restorePointFiles')
+        .values(files.slice(at, at + ROWS_PER_STATEMENT))
+        .execute()
+    }
+  }
+
+  async find({ node, id }: PointKey): Promise<RestorePointRow | undefined> {
+    return await this.#db
+      .selectFrom('restorePoints')
+      .selectAll()
+      .where('node', '=', node)
+      .where('id', '=', id)
+      .executeTakeFirst()
+  }
+
+  /** Newest first, by when they were taken; of one app or of all. */
+  async list(
+    node: string,
+    app: string | null,
+    request: PageRequest,
+  ): Promise<Page<RestorePointRow>> {
+    let query = this.#db
+      .selectFrom('restorePoints')
+      .selectAll()
+      .where('node', '=', node)
+      .orderBy('id', 'desc')
+      .limit(request.limit + 1)
+    if (app !== null) query = query.where('app', '=', app)
+    if (request.cursor !== null) query = query.where('id', '<', request.cursor)
+    return pageOf(await query.execute(), request.limit, (row) => row.id)
+  }
+
+  async filesOf({ node, id }: PointKey): Promise<readonly RestorePointFileRow[]> {
+    return await this.#db
+      .selectFrom('restorePointFiles')
+      .selectAll()
+      .where('node', '=', node)
+      .where('point', '=', id)
+      .orderBy('kind')
+      .orderBy('name')
+      .execute()
+  }
+
+  async findFile({ node, id }: PointKey, { kind, name }: FileKey): Promise<RestorePointFileRow | undefined> {
+    return await this.#db
+      .selectFrom('restorePointFiles')
+      .selectAll()
+      .where('node', '=', node)
+      .where('point', '=', id)
+      .where('kind', '=', kind)
+      .where('name', '=', name)
+      .executeTakeFirst()
+  }
+
+  /** Says that every file of this point with these bytes is here. */
+  async received({ node, id }: PointKey, sha512: string, at: string): Promise<void> {
+    await this.#db
+      .updateTable('restorePointFiles')
+      .set({ receivedAt: at })
+      .where('node', '=', node)
+      .where('point', '=', id)
+      .where('sha512', '=', sha512)
+      .where('receivedAt', 'is', null)
+      .execute()
+  }
+
+  /** Ends an announced point. A second call changes nothing. */
+  async finish(
+    { node, id }: PointKey,
+    end: Pick<RestorePointRow, 'state' | 'refusal' | 'completedAt'>,
+  ): Promise<void> {
+    await this.#db
+      .updateTable('restorePoints')
+      .set(end)
+      .where('node', '=', node)
+      .where('id', '=', id)
+      .where('state', '=', 'announced')
+      .execute()
+  }
+
+  /** Says that the bytes of a point's files are not kept. */
+  async forgetBytes({ node, id }: PointKey): Promise<void> {
+    await this.#db
+      .updateTable('restorePointFiles')
+      .set({ receivedAt: null })
+      .where('node', '=', node)
+      .where('point', '=', id)
+      .execute()
+  }
+
+  /** Which of these digests are bytes that this very node brought, of whichever point. */
+  async bytesOf(node: string, digests: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for (let at = 0; at < digests.length; at += ROWS_PER_STATEMENT) {
+      const rows = await this.#db
+        .selectFrom('restorePointFiles')
+        .select('sha512')
+        .distinct()
+        .where('node', '=', node)
+        .where('receivedAt', 'is not', null)
+        .where('sha512', 'in', digests.slice(at, at + ROWS_PER_STATEMENT))
+        .execute()
+      for (const { sha512 } of rows) found.add(sha512)
+    }
+    return found
+  }
+
+  /** Whether a row needs the blob: a file that came, or a package that a binhost shows. */
+  async needsBlob(sha512: string): Promise<boolean> {
+    const file = await this.#db
+      .selectFrom('restorePointFiles')
+      .select('sha512')
+      .where('sha512', '=', sha512)
+      .where('receivedAt', 'is not', null)
+      .executeTakeFirst()
+    const binpkg = await this.#db
+      .selectFrom('binpkgs')
+      .select('sha512')
+      .where('sha512', '=', sha512)
+      .executeTakeFirst()
+    return (file ?? binpkg) !== undefined
+  }
+}
+
+export class BinpkgRecords {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async add(binpkg: BinpkgRow): Promise<void> {
+    await this.#db.insertInto('binpkgs').values(binpkg).execute()
+  }
+
+  /** By CPV and build id. */
+  async ofNode(node: string): Promise<readonly BinpkgRow[]> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('node', '=', node)
+      .orderBy('cpv')
+      .orderBy('binpkgBuildId')
+      .execute()
+  }
+
+  async findByPath(node: string, path: string): Promise<BinpkgRow | undefined> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('node', '=', node)
+      .where('path', '=', path)
+      .executeTakeFirst()
+  }
+
+  /** The package that these bytes became. */
+  async findByUpload(node: string, uploadedSha512: string): Promise<BinpkgRow | undefined> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('node', '=', node)
+      .where('uploadedSha512', '=', uploadedSha512)
+      .executeTakeFirst()
+  }
+
+  /** The highest build id that the node's packages of this version have; 0 for none. */
+  async newestBuildId(node: string, cpv: string): Promise<number> {
+    const row = await this.#db
+      .selectFrom('binpkgs')
+      .select(({ fn }) => fn.max('binpkgBuildId').as('newest'))
+      .where('node', '=', node)
+      .where('cpv', '=', cpv)
+      .executeTakeFirst()
+    return Number(row?.newest ?? 0)
+  }
+
+  /** TIMESTAMP of a node's index; undefined before its first package. */
+  async timestampSec(node: string): Promise<number | undefined> {
+    const row = await this.#db
+      .selectFrom('binhosts')
+      .select('timestampSec')
+      .where('node', '=', node)
+      .executeTakeFirst()
+    return row?.timestampSec
+  }
+
+  async setTimestamp(node: string, timestampSec: number): Promise<void> {
+    await this.#db
+      .insertInto('binhosts')
+      .values({ node, timestampSec })
+      .onConflict((conflict) => conflict.column('node').doUpdateSet({ timestampSec }))
+      .execute()
+  }
+}
