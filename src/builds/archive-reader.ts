@@ -1,19 +1,15 @@
-/** A tarball's entries and their content, from the file on disk, within the limits and without unpacking it anywhere. */
+/** A tar archive's entries and their content, from a file on disk or a part of one, within the limits and without unpacking it anywhere. */
 import { open, stat } from 'node:fs/promises'
 import { HubError } from '../errors.ts'
-import type { ArchiveFormat } from './archive-contents.ts'
 import type { ArchiveLimits } from './archive-limits.ts'
-import { decompressed } from './decompress.ts'
+import { decompressed, type ByteRange, type PackedSource } from './decompress.ts'
 import { type TarListener, TarWalker, tooLarge } from './tar-walker.ts'
 
 /** Small enough that jumping over a file of a megabyte pays. */
 const PLAIN_BYTES = 256 * 1024
 
-export interface ArchiveSource {
-  readonly path: string
-  readonly format: ArchiveFormat
+export interface ArchiveSource extends PackedSource {
   readonly limits: ArchiveLimits
-  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -37,9 +33,10 @@ export async function readArchive(
 
 async function walk(source: ArchiveSource, listener: TarListener, enough: () => boolean): Promise<void> {
   const { path, format, limits, signal } = source
+  const range = source.range ?? { start: 0, bytes: (await stat(path)).size }
   const walker = new TarWalker(limits, listener)
-  const bounds = new Bounds(limits, (await stat(path)).size)
-  const chunks = format === 'tar' ? plain(path, walker, bounds) : decompressed(path, format, signal)
+  const bounds = new Bounds(limits, range.bytes)
+  const chunks = format === 'tar' ? plain(path, range, walker, bounds) : decompressed(source)
   for await (const chunk of chunks) {
     signal?.throwIfAborted()
     bounds.count(chunk.length)
@@ -50,18 +47,23 @@ async function walk(source: ArchiveSource, listener: TarListener, enough: () => 
 }
 
 /** A file as it is, without what the walker's listener does not want to see: of a large build that is nearly all. */
-async function* plain(path: string, walker: TarWalker, bounds: Bounds): AsyncGenerator<Buffer> {
+async function* plain(
+  path: string,
+  { start, bytes }: ByteRange,
+  walker: TarWalker,
+  bounds: Bounds,
+): AsyncGenerator<Buffer> {
   await using file = await open(path)
-  const { size } = await file.stat()
-  let position = 0
-  while (position < size) {
+  const end = start + bytes
+  let position = start
+  while (position < end) {
     // A new one each time: the walker keeps pieces of headers that go on in the next.
-    const buffer = Buffer.allocUnsafeSlow(PLAIN_BYTES)
+    const buffer = Buffer.allocUnsafeSlow(Math.min(PLAIN_BYTES, end - position))
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
     if (bytesRead === 0) return
     position += bytesRead
     yield buffer.subarray(0, bytesRead)
-    const passed = Math.min(walker.passable, size - position)
+    const passed = Math.min(walker.passable, end - position)
     bounds.count(passed)
     walker.pass(passed)
     position += passed

@@ -1,13 +1,14 @@
 /**
- * The bytes of a compressed file, piece by piece, with memory bounded whatever the file says. gzip and zstd are Node's
- * own; xz and bzip2 are the programs of those names, given the open file and nothing else.
- * Sources: RFC 1952 and RFC 8878 (several members or frames in a row are one file), xz(1) "Memory usage".
+ * The bytes of a compressed file, or of a part of a file, piece by piece, with memory bounded whatever the file says. gzip
+ * and zstd are Node's own; xz, bzip2, lz4 and lzip are the programs of those names, given the open file and nothing else.
+ * Sources: RFC 1952 and RFC 8878 (several members or frames in a row are one file), xz(1) "Memory usage", lzip(1) "File
+ * format" (a dictionary has 512 MiB at most, and nothing lowers that).
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { pipeline, type Readable } from 'node:stream'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { pipeline, Readable } from 'node:stream'
 import {
   constants,
   createGunzip,
@@ -38,26 +39,55 @@ const SKIPPABLE_MAGIC = 0x184d2a50
 const XZ_MEMORY = '256MiB'
 const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** How bytes are packed: as tarballs may be, or as binary packages may be besides. */
+export type PackedFormat = ArchiveFormat | 'tar.lz4' | 'tar.lz'
+
+/** A part of a file: `bytes` of them from `start` on. */
+export interface ByteRange {
+  readonly start: number
+  readonly bytes: number
+}
+
+export interface PackedSource {
+  readonly path: string
+  readonly format: PackedFormat
+  /** The whole file if there is none. */
+  readonly range?: ByteRange | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The format's program and what it is told. None of them may take what follows the compressed data for nothing. */
+const PROGRAMS = {
+  'tar.xz': ['xz', '-dc', `--memlimit-decompress=${XZ_MEMORY}`],
+  'tar.bz2': ['bzip2', '-dc'],
+  'tar.lz4': ['lz4', '-dc'],
+  'tar.lz': ['lzip', '-dc', '--trailing-error'],
+} as const
+
 /**
- * Reads the file and undoes its compression. Leaving the iteration early ends all work on it.
+ * Reads the bytes and undoes their compression. Leaving the iteration early ends all work on it.
  * @throws {HubError} `archive.corrupt` if the compressed data is damaged, cut off, followed by something else, or needs
  * more memory than the hub gives; `archive.no_program` if a program it needs is not installed.
  */
-export async function* decompressed(
-  path: string,
-  format: ArchiveFormat,
-  signal?: AbortSignal,
-): AsyncGenerator<Buffer> {
-  if (format === 'tar') yield* createReadStream(path, { highWaterMark: READ_BYTES })
-  else if (format === 'tar.gz') yield* gunzipped(path)
-  else if (format === 'tar.zst') yield* zstdFrames(path)
-  else if (format === 'tar.xz')
-    yield* outputOf('xz', ['-dc', `--memlimit-decompress=${XZ_MEMORY}`], path, signal)
-  else yield* outputOf('bzip2', ['-dc'], path, signal)
+export async function* decompressed({ path, format, range, signal }: PackedSource): AsyncGenerator<Buffer> {
+  if (format === 'tar') yield* bytesOf(path, range)
+  else if (format === 'tar.gz') yield* gunzipped(path, range)
+  else if (format === 'tar.zst') yield* zstdFrames(path, range)
+  else {
+    const [program, ...args] = PROGRAMS[format]
+    yield* outputOf(program, args, path, signal, range)
+  }
+}
+
+function bytesOf(path: string, range?: ByteRange): Readable {
+  // Streams cannot be told to end before they begin.
+  if (range?.bytes === 0) return Readable.from([])
+  const part = range && { start: range.start, end: range.start + range.bytes - 1 }
+  return createReadStream(path, { ...part, highWaterMark: READ_BYTES })
 }
 
 /**
- * What a program writes when it gets the file as its input. It sees none of the hub's environment.
+ * What a program writes when it gets the file, or a part of it, as its input. It sees none of the hub's environment.
  * @throws {HubError} `archive.corrupt` if it ends with a failure; `archive.no_program`; `Error` if it was killed.
  */
 export async function* outputOf(
@@ -65,10 +95,11 @@ export async function* outputOf(
   args: readonly string[],
   path: string,
   signal?: AbortSignal,
+  range?: ByteRange,
 ): AsyncGenerator<Buffer> {
   await using file = await open(path)
   const child = spawn(program, args, {
-    stdio: [file.fd, 'pipe', 'pipe'],
+    stdio: [range ? 'pipe' : file.fd, 'pipe', 'pipe'],
     env: { PATH: PROGRAM_PATH, LC_ALL: 'C' },
     ...(signal && { signal }),
     killSignal: 'SIGKILL',
@@ -78,6 +109,8 @@ export async function* outputOf(
   ended.catch(() => undefined)
   const { stdout, stderr } = child as typeof child & { readonly stdout: Readable; readonly stderr: Readable }
   const complaint = firstBytes(stderr, 1000).catch(() => '')
+  // A program that ends early says itself why; that its input was cut off then says nothing.
+  if (child.stdin) pipeline(bytesOf(path, range), child.stdin, () => undefined)
   try {
     yield* stdout
     const [status, killedBy] = await ended
@@ -91,22 +124,22 @@ export async function* outputOf(
   }
 }
 
-async function* gunzipped(path: string): AsyncGenerator<Buffer> {
-  await using file = await open(path)
-  const { size } = await file.stat()
+async function* gunzipped(path: string, range?: ByteRange): AsyncGenerator<Buffer> {
+  const bytes = range?.bytes ?? (await stat(path)).size
   const engine = createGunzip({ chunkSize: OUT_BYTES })
-  yield* through(createReadStream(path, { highWaterMark: READ_BYTES }), engine)
-  if (engine.bytesWritten !== size) throw corrupt('something follows its compressed data')
+  yield* through(bytesOf(path, range), engine)
+  if (engine.bytesWritten !== bytes) throw corrupt('something follows its compressed data')
 }
 
 /** Node stops after the first frame without a word, so each frame is read on its own. */
-async function* zstdFrames(path: string): AsyncGenerator<Buffer> {
+async function* zstdFrames(path: string, range?: ByteRange): AsyncGenerator<Buffer> {
   await using file = await open(path)
-  const { size } = await file.stat()
-  const view = new FileView(file)
+  const { start, bytes: size } = range ?? { start: 0, bytes: (await file.stat()).size }
+  const end = start + size
+  const view = new FileView(file, end)
   const maxFrames = FREE_ZSTD_FRAMES + size / BYTES_PER_ZSTD_FRAME
-  let at = 0
-  for (let frames = 0; at < size; frames++) {
+  let at = start
+  for (let frames = 0; at < end; frames++) {
     if (frames > maxFrames) throw corrupt('it has too many zstd frames for its size')
     const bytes = await view.from(at)
     if (bytes.length >= 8 && (bytes.readUInt32LE(0) & ~0xf) === SKIPPABLE_MAGIC)
@@ -116,10 +149,10 @@ async function* zstdFrames(path: string): AsyncGenerator<Buffer> {
     else {
       const small = smallZstdFrame(bytes)
       if (small !== null) yield small.content
-      at += small?.sizeBytes ?? (yield* zstdFrame(path, at))
+      at += small?.sizeBytes ?? (yield* zstdFrame(path, { start: at, bytes: end - at }))
     }
   }
-  if (at > size) throw corrupt('it is cut off in a zstd frame')
+  if (at > end) throw corrupt('it is cut off in a zstd frame')
 }
 
 /** What a frame at the beginning of `bytes` holds; null if it does not end there, holds much, or is damaged. */
@@ -140,28 +173,31 @@ function smallZstdFrame(bytes: Buffer): { readonly content: Buffer; readonly siz
   }
 }
 
-async function* zstdFrame(path: string, start: number): AsyncGenerator<Buffer, number> {
+async function* zstdFrame(path: string, range: ByteRange): AsyncGenerator<Buffer, number> {
   const engine = createZstdDecompress({ chunkSize: OUT_BYTES, params: ZSTD_PARAMS })
-  yield* through(createReadStream(path, { start, highWaterMark: READ_BYTES }), engine)
+  yield* through(bytesOf(path, range), engine)
   return engine.bytesWritten
 }
 
-/** A file seen through a buffer, for small steps forward. */
+/** A file up to `end` seen through a buffer, for small steps forward. */
 class FileView {
   readonly #file: FileHandle
+  readonly #end: number
   #bytes = Buffer.alloc(0)
   #start = 0
   #atEnd = false
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, end: number) {
     this.#file = file
+    this.#end = end
   }
 
   /** At least 64 KiB from `at` on, or what there is until the end; `at` never goes back. */
   async from(at: number): Promise<Buffer> {
     const skipped = at - this.#start
     if (!this.#atEnd && skipped + SMALL_ZSTD_BYTES > this.#bytes.length) {
-      const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, at)
+      const wanted = Math.min(READ_BYTES, this.#end - at)
+      const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(wanted), 0, wanted, at)
       this.#bytes = buffer.subarray(0, bytesRead)
       this.#start = at
       this.#atEnd = bytesRead < READ_BYTES

@@ -28,7 +28,7 @@ export interface DigestReply {
   readonly digests?: Readonly<Record<string, string>>
 }
 
-/** BLAKE2B with SHA256 takes about as long as SHA512 alone. */
+/** What each thread computes, by OpenSSL's names. BLAKE2B with SHA256 takes about as long as SHA512 alone. */
 const SHARES = [['blake2b512', 'sha256'], ['sha512']] as const
 
 const threads = new ThreadPool(
@@ -57,8 +57,9 @@ export class BlockDigests implements Disposable {
   readonly #shares: readonly Share[]
   #sizeBytes = 0
 
-  constructor({ memory }: Blocks) {
-    this.#shares = SHARES.map((algorithms) => new Share(algorithms, memory))
+  /** @param shares the algorithms of each thread, if not those of `Digests`; `finishAll` tells them. */
+  constructor({ memory }: Blocks, shares: readonly (readonly string[])[] = SHARES) {
+    this.#shares = shares.map((algorithms) => new Share(algorithms, memory))
   }
 
   /**
@@ -72,14 +73,19 @@ export class BlockDigests implements Disposable {
 
   /** The digests of all blocks. Call it once. @throws {Error} if a thread died. */
   async finish(): Promise<Digests> {
-    const shares = await Promise.all(this.#shares.map(async (share) => await share.finish()))
-    const { blake2b512, sha512, sha256 } = Object.assign({}, ...shares) as Readonly<Record<string, string>>
+    const { blake2b512, sha512, sha256 } = await this.finishAll()
     return {
       sizeBytes: this.#sizeBytes,
       blake2b: blake2b512 ?? '',
       sha512: sha512 ?? '',
       sha256: sha256 ?? '',
     }
+  }
+
+  /** The same by OpenSSL's names of the algorithms, in place of `finish`. */
+  async finishAll(): Promise<Readonly<Record<string, string>>> {
+    const shares = await Promise.all(this.#shares.map(async (share) => await share.finish()))
+    return Object.assign({}, ...shares) as Readonly<Record<string, string>>
   }
 
   [Symbol.dispose](): void {

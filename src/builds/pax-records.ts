@@ -3,13 +3,14 @@
  * Source: POSIX pax "pax Extended Header"; GNU tar's `decode_record` and the decoders of its `xhdr_tab`.
  */
 import { HubError } from '../errors.ts'
-import { corrupt } from './tar-header.ts'
+import { corrupt, type Owner } from './tar-header.ts'
 
 /** What a pax header says of the entry that follows and that the hub cares for. */
 export interface PaxOverrides {
   readonly path?: string
   readonly linkTarget?: string
   readonly sizeBytes?: number
+  readonly owner?: Partial<Owner>
 }
 
 /** The records that nodes' GNU tar reads as numbers, and fails on if they are none. */
@@ -27,7 +28,7 @@ const UNSAFE_KEY = /^[ \t]|[\0-\x1f\x7f]/
 const CHANGES_THE_ENTRY = /^(?:GNU\.(?:sparse|volume|dumpdir)|SCHILY\.(?:realsize|filetype)|SUN\.holesdata)/
 
 /**
- * Reads the body of a pax header. Unknown records (times, owners, extended attributes) are checked for form only.
+ * Reads the body of a pax header. Unknown records (times, extended attributes) are checked for form only.
  * @throws {HubError} `archive.corrupt` if a record is malformed, has an unusable name or stands twice, `archive.unsafe_type` if it makes the
  * entry sparse or part of something larger.
  */
@@ -37,10 +38,23 @@ export function readPaxRecords(body: Buffer): PaxOverrides {
   const path = textRecord(records, 'path')
   const linkTarget = textRecord(records, 'linkpath')
   const size = records.get('size')
+  const owner = ownerOf(records)
   return {
     ...(path !== undefined && { path }),
     ...(linkTarget !== undefined && { linkTarget }),
     ...(size !== undefined && { sizeBytes: Number(size) }),
+    ...(Object.keys(owner).length > 0 && { owner }),
+  }
+}
+
+function ownerOf(records: ReadonlyMap<string, Buffer>): Partial<Owner> {
+  const [uid, gid] = [records.get('uid'), records.get('gid')]
+  const [userName, groupName] = [records.get('uname'), records.get('gname')]
+  return {
+    ...(uid !== undefined && { uid: Number(uid) }),
+    ...(gid !== undefined && { gid: Number(gid) }),
+    ...(userName !== undefined && { userName: userName.toString('utf8') }),
+    ...(groupName !== undefined && { groupName: groupName.toString('utf8') }),
   }
 }
 

@@ -19,6 +19,16 @@ export interface TarHeader {
   readonly mode: number
   readonly sizeBytes: number
   readonly linkTarget: string
+  readonly owner: Owner
+}
+
+/** Whose an entry is: a reader that knows the name takes it before the number. */
+export interface Owner {
+  readonly uid: number
+  readonly gid: number
+  /** Empty if the archive names none. */
+  readonly userName: string
+  readonly groupName: string
 }
 
 const KINDS: Readonly<Record<string, HeaderKind>> = {
@@ -86,7 +96,8 @@ export function readHeader(block: Buffer): TarHeader {
   const header = decode(block)
   const mode = number(block, MODE)
   const sizeBytes = number(block, SIZE)
-  if (number(block, UID) > MAX_ID || number(block, GID) > MAX_ID) throw corrupt('an owner is out of range')
+  const [uid, gid] = [number(block, UID), number(block, GID)]
+  if (uid > MAX_ID || gid > MAX_ID) throw corrupt('an owner is out of range')
   number(block, MTIME)
   return {
     kind: kindOf(block),
@@ -94,6 +105,7 @@ export function readHeader(block: Buffer): TarHeader {
     mode: mode & 0o7777,
     sizeBytes,
     linkTarget: header.linkpath ?? '',
+    owner: { uid, gid, userName: header.uname ?? '', groupName: header.gname ?? '' },
   }
 }
 

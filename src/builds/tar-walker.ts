@@ -14,6 +14,7 @@ import {
   corrupt,
   type Extension,
   looksLikeHeader,
+  type Owner,
   readHeader,
   type TarHeader,
 } from './tar-header.ts'
@@ -25,6 +26,7 @@ export interface Member {
   readonly mode: number
   readonly sizeBytes: number
   readonly linkTarget: string
+  readonly owner: Owner
 }
 
 export interface TarListener {
@@ -57,6 +59,8 @@ export class TarWalker {
   #zeroBlocks = 0
   #headers = 0
   #overrides: PaxOverrides = {}
+  /** What headers for all entries said of their owner. */
+  #commonOwner: Partial<Owner> = {}
   /** Which extensions stand before the next entry. */
   #pending = new Set<Extension>()
 
@@ -169,11 +173,16 @@ export class TarWalker {
     if (kind === 'longName') this.#overrides = { ...this.#overrides, path: longName(body, behind) }
     else if (kind === 'longLink') this.#overrides = { ...this.#overrides, linkTarget: longName(body, behind) }
     else if (kind === 'pax') this.#overrides = readPaxRecords(body)
-    else refuseGlobalOverrides(readPaxRecords(body))
+    else {
+      const { owner, ...overrides } = readPaxRecords(body)
+      refuseGlobalOverrides(overrides)
+      this.#commonOwner = { ...this.#commonOwner, ...owner }
+    }
   }
 
   #startEntry(header: TarHeader & { readonly kind: Member['type'] }): void {
-    const member = applyOverrides(header, this.#overrides)
+    const owner = { ...header.owner, ...this.#commonOwner, ...this.#overrides.owner }
+    const member = applyOverrides({ ...header, owner }, this.#overrides)
     this.#overrides = {}
     this.#pending.clear()
     if (member.sizeBytes > this.#limits.maxUnpackedBytes) throw tooLarge(this.#limits)
@@ -214,6 +223,7 @@ function applyOverrides(
     mode: header.mode,
     sizeBytes,
     linkTarget: isLink ? (overrides.linkTarget ?? header.linkTarget) : '',
+    owner: header.owner,
   }
 }
 
