@@ -66,7 +66,12 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   const records = new Records(database)
   const blobs = await BlobStore.open(paths, onDisk)
   const partialUploads = await PartialUploads.open(paths, onDisk)
-  const signingKey = await SigningKey.open(paths.keys, `Portage Hub (${config.overlayPrefix})`, clock.now())
+  const signingKey = await SigningKey.open(
+    paths.keys,
+    'hub.key',
+    `Portage Hub (${config.overlayPrefix})`,
+    clock.now(),
+  )
   const kept = { records, blobs, partialUploads, signingKey, trees: new TreeStore(paths, onDisk) }
   const parts = { config, clock, log, steps, paths, ...kept }
   const overlays = new Map<string, Overlay>()

@@ -17,7 +17,7 @@ import { SigningKey } from '../../src/storage/signing-key.ts'
 import type { PackedRevision, WriterSettings } from './revision-writer.ts'
 
 const settings = workerData as WriterSettings
-const key = await SigningKey.open(settings.keys, '', systemClock.now())
+const key = await SigningKey.open(settings.keys, 'hub.key', '', systemClock.now())
 let parent: Oid = settings.parent
 let tree = treeFromFiles(settings.files)
 let work: Promise<void> = Promise.resolve()

@@ -1,10 +1,19 @@
 /**
- * The hub's OpenPGP key: signs overlay commits. Made at the first start, kept in `var/keys/hub.key` (mode 0600), its
- * public half served to nodes.
+ * An OpenPGP key of the hub: `hub.key` signs overlay commits, `binhost.key` binary packages. Made at the first start, kept in
+ * `var/keys/` (mode 0600), its public half served to nodes.
  */
 import { chmod, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createMessage, enums, generateKey, readPrivateKey, sign } from 'openpgp'
+import {
+  createCleartextMessage,
+  createMessage,
+  enums,
+  generateKey,
+  readCleartextMessage,
+  readPrivateKey,
+  sign,
+  verify,
+} from 'openpgp'
 import type { PrivateKey } from 'openpgp'
 import { unixSeconds } from '../clock.ts'
 import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
@@ -25,9 +34,14 @@ export class SigningKey {
     this.createdSec = unixSeconds(key.getCreationTime())
   }
 
-  /** Reads the key of `keysDirectory`, or makes it, as of `now`, when there is none. */
-  static async open(keysDirectory: string, userName: string, now: Date): Promise<SigningKey> {
-    const path = join(keysDirectory, 'hub.key')
+  /** Reads the key of that name in `keysDirectory`, or makes it, as of `now`, when there is none. */
+  static async open(
+    keysDirectory: string,
+    fileName: 'hub.key' | 'binhost.key',
+    userName: string,
+    now: Date,
+  ): Promise<SigningKey> {
+    const path = join(keysDirectory, fileName)
     let armored = await readFile(path, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       throw error
@@ -52,8 +66,50 @@ export class SigningKey {
       detached: true,
       date: at,
     })
-    return String(signature).replaceAll('\r\n', '\n').trimEnd() + '\n'
+    return asFile(String(signature))
   }
+
+  /** The same of bytes that come piece by piece, however many: memory does not grow with them. */
+  async signStream(pieces: AsyncIterable<Uint8Array>, at: Date): Promise<string> {
+    const stream = ReadableStream.from<Uint8Array>(pieces)
+    const message = await createMessage({ binary: stream })
+    // The packet hands out a copy of its stream and keeps the other for whoever reads it later, whole: nobody does.
+    Object.defineProperty(message.packets[0], 'getBytes', { value: () => stream })
+    const signature: unknown = await sign({ message, signingKeys: this.#key, detached: true, date: at })
+    let armored = ''
+    for await (const piece of signature as AsyncIterable<string>) armored += piece
+    return asFile(armored)
+  }
+
+  /**
+   * `text` with its signature, dated `at`, as `gpg --clear-sign` writes it. The last line end is not signed, nor is white
+   * space at the ends of lines: have none there.
+   */
+  async clearSign(text: string, at: Date): Promise<string> {
+    const message = await createCleartextMessage({ text: text.replace(/\n$/, '') })
+    return asFile(await sign({ message, signingKeys: this.#key, date: at }))
+  }
+
+  /**
+   * Whether `text` is what `clearSign` gave, before `at`, to the last byte. Stricter than OpenPGP, which lets much of a
+   * message be changed that does not count.
+   */
+  async hasClearSigned(text: string, at: Date): Promise<boolean> {
+    try {
+      const message = await readCleartextMessage({ cleartextMessage: text })
+      const { signatures } = await verify({ message, verificationKeys: this.#key.toPublic(), date: at })
+      // One that somebody added would stand beside ours.
+      if (asFile(message.armor()) !== text || signatures.length !== 1) return false
+      return (await signatures[0]?.verified) === true
+    } catch {
+      // The library tells what it cannot read from what does not hold by the words of its errors only.
+      return false
+    }
+  }
+}
+
+function asFile(armored: string): string {
+  return armored.replaceAll('\r\n', '\n').trimEnd() + '\n'
 }
 
 /** ed25519 in the form that GnuPG 2.2 knows: openpgp's newer "curve25519" keys cannot be verified by it. */
