@@ -57,6 +57,10 @@ export const ERRORS = {
   'archive.no_such_file': { status: 404, title: 'No such file in the tarball' },
   'archive.not_text': { status: 415, title: 'This file of the tarball is not text' },
 
+  'binpkg.invalid': { status: 422, title: 'Not a binary package that Portage would take' },
+  'binpkg.digest_mismatch': { status: 422, title: 'The binary package is not what its Manifest says' },
+  'binpkg.bad_signature': { status: 422, title: 'The binary package is not signed by the key it should be' },
+
   'recipe.invalid': { status: 422, title: 'The recipe does not hold' },
   'recipe.not_in_tarball': { status: 422, title: 'The recipe names a file that the tarball lacks' },
   'recipe.forbidden': { status: 403, title: 'This token may not send commands' },
