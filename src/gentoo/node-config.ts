@@ -10,7 +10,7 @@
  */
 import { HubError } from '../errors.ts'
 import { parseCategory } from './cpv.ts'
-import { quoteShellLine } from './quote.ts'
+import { quoteShell } from './quote.ts'
 import { shown } from './version.ts'
 
 /** The node's folder for what is the hub's: the token, the two programs, the keyring of the overlay. */
@@ -112,7 +112,7 @@ export function renderMirrors({
  * year 1970 makes it go on with the one that it read last.
  */
 export function renderFetchProgram(hubAddress: string): string {
-  const hub = quoteShellLine(checkAddress(hubAddress))
+  const hub = quoteShell(checkAddress(hubAddress))
   return `#!/bin/sh
 # Written by Portage Hub. Fetches from the hub with this node's token, and from nowhere else.
 # Usage: fetch <address> <file> [resume]

@@ -1,7 +1,7 @@
 /** `/enroll.sh`: the script of `node/enroll.sh` with what it must know of this hub. */
 import { readFileSync } from 'node:fs'
 import { MARKERS } from '../gentoo/node-config.ts'
-import { quoteShellLine } from '../gentoo/quote.ts'
+import { quoteShell } from '../gentoo/quote.ts'
 import { OWN_FILES, PART_FILE, SHARED_PARTS } from './node-files.ts'
 import type { TrustAnchors } from './trust-anchors.ts'
 
@@ -33,7 +33,7 @@ export function renderEnrolScript({ hub, overlayPrefix, anchors }: ScriptFacts):
   return TEMPLATE.replaceAll(/=@([A-Z_]+)@$/gm, (_line, name: string) => {
     const value = values[name]
     if (value === undefined) throw new Error(`node/enroll.sh asks for ${name}, which nobody knows`)
-    return `=${quoteShellLine(value)}`
+    return `=${quoteShell(value)}`
   })
 }
 

@@ -1,9 +1,7 @@
 /** Enrolment on real hosts: one command makes a node of a machine, and the token that it gets goes nowhere else. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { SigningKey } from '../../src/storage/signing-key.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
@@ -16,6 +14,18 @@ import { describeWithPortage } from './support/portage.ts'
 const SETTINGS = { HUB_CATEGORY: 'app-acme' }
 const PROGRAM = Buffer.from('#!/usr/bin/env python3\nprint("hub-node of a test")\n')
 const UNSIGNED = 'could not be synced with a signature that holds'
+
+/** What differs between the hub's entry of its program and the one that Portage makes from the ebuild. */
+const OWN_CACHE = `
+  cp -r /var/db/repos/hub-staging /tmp/copy
+  rm -r /tmp/copy/metadata/md5-cache
+  egencache --update --repo=hub-staging --repositories-configuration="[DEFAULT]
+main-repo = gentoo
+[gentoo]
+location = /var/db/repos/gentoo
+[hub-staging]
+location = /tmp/copy" > /dev/null 2>&1
+  diff -r /var/db/repos/hub-staging/metadata/md5-cache/app-portage /tmp/copy/metadata/md5-cache/app-portage`
 
 async function upload(hub: TestHub, build: number): Promise<void> {
   const bytes = tarball({ 'small/run': `build ${String(build)}\n` })
@@ -66,6 +76,7 @@ const tests = (): void => {
     expect(first.output).toContain(`web1 is a node of staging at ${hub.url}.`)
     expect(await node.must('hub-node')).toBe('hub-node of a test\n')
     expect(await client.sourcedMetadata(node)).toEqual([])
+    expect(await node.bash(OWN_CACHE)).toBe('')
 
     using answers = watchAnswers(hub)
     await client.emerge(node, 'app-acme/small')
@@ -170,11 +181,11 @@ const tests = (): void => {
     await using hub = await createTestHub(SETTINGS)
     await upload(hub, 45)
     // Another key than the one that signed is the hub's: what a tampered overlay looks like to whoever knows the hub.
-    const signingKey = await SigningKey.open(join(hub.directory, 'other'), 'Another', hub.clock.now())
+    await using other = await createTestHub()
     await using node = await openNode('tampered')
     // What root trusts for its own purposes does not count.
     await client.trustHub(node, hub)
-    Object.assign(hub.hub, { signingKey })
+    Object.assign(hub.hub, { signingKey: other.hub.signingKey })
     const options = ['--environment', 'staging', '--name', 'web1', '--token', await newToken(hub), '--yes']
     const { status, output } = await enrol(node, hub, ...options)
     expect(status).toBe(1)

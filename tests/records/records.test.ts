@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import type { Migration } from 'kysely/migration'
 import { describe, expect, test } from 'vitest'
 import { openSqlite } from '../../src/records/database.ts'
 import { migrate } from '../../src/records/migrate.ts'
@@ -196,6 +197,24 @@ describe('the database', () => {
     expect(applied.map((name) => `${String(name)}.ts`)).toEqual(readdirSync(MIGRATIONS).sort())
     expect(raw.database.pragma('journal_mode', { simple: true })).toBe('wal')
     expect(raw.database.pragma('integrity_check', { simple: true })).toBe('ok')
+  })
+
+  test('keeps its tokens when these learn of nodes', async () => {
+    const db = openSqlite(':memory:')
+    for (const name of ['0001-main-job', '0002-partial-uploads', '0003-large-archives'])
+      await ((await import(new URL(`${name}.ts`, MIGRATIONS).href)) as Migration).up(db)
+    const token = {
+      ...{ id: 'tok_1', name: 'ci', role: 'uploader', apps: '["shop"]', environments: null },
+      ...{ maySendCommands: 1, secretSha256: 'a'.repeat(64), createdBy: 'x' },
+      ...{ createdAt: '2026-01-02T03:04:05Z', expiresAt: '2027-01-02T03:04:05Z', revokedAt: null },
+    }
+    await db.insertInto('tokens').values(token).execute()
+    await ((await import(new URL('0004-nodes.ts', MIGRATIONS).href)) as Migration).up(db)
+    await using records = new Records(db)
+    expect(await records.tokens.find('tok_1')).toEqual({ ...token, node: null })
+    await expect(records.tokens.add({ ...token, id: 'tok_2', node: null })).rejects.toThrow(/UNIQUE/)
+    const bound = { ...token, id: 'tok_3', secretSha256: 'b'.repeat(64), node: 'web1' }
+    await expect(records.tokens.add(bound)).rejects.toThrow(/CHECK/)
   })
 
   test('of a newer hub is refused', async () => {

@@ -30,7 +30,7 @@ export interface TestHub extends AsyncDisposable {
   /** Every file of the archive and of uploads in progress, by path below the data folder. */
   storedFiles(): Promise<readonly string[]>
   /** Stops this hub and starts another on the same folder. */
-  restart(env?: Readonly<Record<string, string>>): Promise<TestHub>
+  restart(env?: Readonly<Record<string, string>>, parts?: Omit<HubOverrides, 'clock'>): Promise<TestHub>
 }
 
 /**
@@ -121,9 +121,9 @@ function testHub(
       }
       return found.sort()
     },
-    async restart(env = at.env) {
+    async restart(env = at.env, parts = at.parts) {
       await stop()
-      return await openTestHub(at.directory, env, at.parts)
+      return await openTestHub(at.directory, env, parts)
     },
     async [Symbol.asyncDispose]() {
       await stop()
