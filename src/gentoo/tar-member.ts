@@ -50,6 +50,7 @@ const KINDS: Readonly<Record<string, 'file' | 'pax' | 'longName'>> = {
   x: 'pax',
   L: 'longName',
 }
+const MOST_ID = 0xffff_fffe
 const MOST_OCTAL_SIZE = 0o77777777777
 
 /**
@@ -66,7 +67,9 @@ export function readTarBlock(block: Buffer): TarBlock {
   const kind = KINDS[text(block, TYPE)]
   const name = fullName(block, magic)
   if (kind === undefined) throw corrupt(`${shown(name)} is no plain file`)
-  const sizeBytes = sizeOf(block)
+  const [, uid = 0, gid = 0] = [MODE, UID, GID, MTIME].map((field) => numberAt(block, field))
+  if (uid > MOST_ID || gid > MOST_ID) throw corrupt(`${shown(name)} has an owner that nobody can be`)
+  const sizeBytes = numberAt(block, SIZE)
   if (kind === 'file') return { kind, name, sizeBytes }
   if (sizeBytes === 0 || sizeBytes > MOST_EXTENSION_BYTES)
     throw corrupt(`an extended header has ${sizeBytes} bytes`)
@@ -145,14 +148,14 @@ function fullName(block: Buffer, magic: string): string {
   return prefix === '' ? name : `${prefix}/${name}`
 }
 
-function sizeOf(block: Buffer): number {
-  const field = text(block, SIZE)
-  const octalDigits = /^ *([0-7]+)[ \0]*$/.exec(field)?.[1]
-  if (octalDigits !== undefined) return Number.parseInt(octalDigits, 8)
-  if (!field.startsWith('\x80')) throw corrupt('a header has a size that is none')
-  const size = BigInt(`0x${block.toString('hex', SIZE.at + 1, SIZE.at + SIZE.bytes)}`)
-  if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw corrupt('a header has a size beyond all measure')
-  return Number(size)
+/** Octal digits, or base 256 behind a byte 0x80. Readers give up on a header with any number that is none. */
+function numberAt(block: Buffer, field: Field): number {
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(text(block, field))?.[1]
+  if (digits !== undefined) return Number.parseInt(digits, 8)
+  const wide = block[field.at] === 0x80 ? block.toString('hex', field.at + 1, field.at + field.bytes) : ''
+  const value = Number(BigInt(`0x${wide || 'ffffffffffffffff'}`))
+  if (Number.isSafeInteger(value)) return value
+  throw corrupt('a header has a number that is none')
 }
 
 /** GNU tar writes a NUL behind the name. */

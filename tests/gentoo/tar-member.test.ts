@@ -79,6 +79,8 @@ test.each([
     'a size of 2⁸⁸',
     tarEntry({ name: 'a/b', raw: { size: Buffer.concat([Buffer.from([0x80]), Buffer.alloc(11, 0x7f)]) } }),
   ],
+  ['a mode that is none', tarEntry({ name: 'a/b', raw: { mode: 'rw-r--r-' } })],
+  ['an owner beyond all', tarEntry({ name: 'a/b', raw: { uid: Buffer.from([0x80, 0, 0, 1, 0, 0, 0, 0]) } })],
   ['an extended header without content', tarEntry({ name: 'x', type: 'x' })],
   [
     'an endless long name',

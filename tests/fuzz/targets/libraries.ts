@@ -1,6 +1,7 @@
 /** Every target that is fuzzed without a server. */
 import type { Target } from '../support/target.ts'
 import { archiveTargets } from './archives.ts'
+import { BINPKG_TARGETS } from './binpkgs.ts'
 import { GENTOO_TARGETS } from './gentoo.ts'
 import { GIT_TARGETS } from './git.ts'
 import { RECIPE_TARGETS } from './recipes.ts'
@@ -9,5 +10,6 @@ export const LIBRARY_TARGETS: readonly Target[] = [
   ...archiveTargets(),
   ...RECIPE_TARGETS,
   ...GENTOO_TARGETS,
+  ...BINPKG_TARGETS,
   ...GIT_TARGETS,
 ]
