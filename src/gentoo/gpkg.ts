@@ -192,8 +192,7 @@ function signedText(text: string): string {
 }
 
 function parseLine(line: string): { readonly name: string; readonly digests: GpkgDigests } {
-  const [, name, size, rest] =
-    /^DATA (\S+) (0|[1-9]\d{0,15})((?: [A-Z0-9_]+ [0-9A-Fa-f]+)+)$/.exec(line) ?? []
+  const [, name, size, rest] = /^DATA (\S+) (0|[1-9]\d{0,15})((?: [A-Z0-9_]+ [0-9a-f]+)+)$/.exec(line) ?? []
   if (name === undefined || rest === undefined) throw invalid(`its Manifest has the line ${shown(line)}`)
   const found: Partial<Record<keyof GpkgDigests, string>> = {}
   for (const [, algorithm = '', hex = ''] of rest.matchAll(/ (\S+) (\S+)/g)) {
@@ -201,7 +200,7 @@ function parseLine(line: string): { readonly name: string; readonly digests: Gpk
     if (key === undefined) continue
     if (found[key] !== undefined || hex.length !== 128)
       throw invalid(`its Manifest has the line ${shown(line)}`)
-    found[key] = hex.toLowerCase()
+    found[key] = hex
   }
   const { blake2b, sha512 } = found
   if (blake2b === undefined || sha512 === undefined)

@@ -88,7 +88,7 @@ describe('the outer archive', () => {
     await withFile(whole, async (path) => {
       await using file = await open(path, 'r+')
       for (let at = 0; at < whole.length; at++) {
-        await file.write(Buffer.from([(whole[at] ?? 0) ^ 1]), 0, 1, at)
+        await file.write(Buffer.from([(whole[at] ?? 0) ^ (1 << (at % 8))]), 0, 1, at)
         await expect(verifyGpkg(path), `byte ${at}`).rejects.toEqual(
           expect.objectContaining({ code: expect.stringMatching(/^(archive|binpkg)\./) as string }),
         )

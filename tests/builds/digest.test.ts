@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { mkdtempDisposable, open, readFile } from 'node:fs/promises'
+import { mkdtempDisposable, open, readFile, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { BLOCK_BYTES } from '../../src/builds/blocks.ts'
 import { closeDigestWorkers, type Digests } from '../../src/builds/digest-blocks.ts'
-import { digestFile } from '../../src/builds/digest-file.ts'
+import { digestFile, digestFileBy } from '../../src/builds/digest-file.ts'
 import { DigestedWriter } from '../../src/builds/write-digested.ts'
 
 afterAll(closeDigestWorkers)
@@ -47,6 +47,35 @@ test.each([0, 1, 511, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 40 * BLOCK_
     expect(await receive(path, bytes, 65_521)).toEqual(expected(bytes))
     expect(bytes.equals(await readFile(path))).toBe(true)
     expect(await digestFile(path)).toEqual(expected(bytes))
+  },
+)
+
+test.each([
+  [0, 0],
+  [7, 0],
+  [7, 3 * BLOCK_BYTES],
+  [BLOCK_BYTES, BLOCK_BYTES],
+  [BLOCK_BYTES - 1, BLOCK_BYTES + 1],
+  [3, 2 * BLOCK_BYTES + 5],
+])('digests the part of a file that begins at %d and has %d bytes', async (start, sizeBytes) => {
+  await using temp = await folder()
+  const path = join(temp.path, 'file')
+  const whole = bytesOf(4 * BLOCK_BYTES, 2)
+  await writeFile(path, whole)
+  expect(await digestFile(path, { start, bytes: sizeBytes })).toEqual(
+    expected(whole.subarray(start, start + sizeBytes)),
+  )
+})
+
+test.each([0, 100, BLOCK_BYTES, 3 * BLOCK_BYTES + 1])(
+  'digests %d bytes by other algorithms',
+  async (size) => {
+    await using temp = await folder()
+    const path = join(temp.path, 'file')
+    const bytes = bytesOf(size, 3)
+    await writeFile(path, bytes)
+    const hex = (algorithm: string): string => createHash(algorithm).update(bytes).digest('hex')
+    expect(await digestFileBy(path, ['md5', 'sha1'])).toEqual({ md5: hex('md5'), sha1: hex('sha1') })
   },
 )
 

@@ -75,7 +75,7 @@ const LINE = `DATA gpkg-1 0 SHA512 ${hex('a')} BLAKE2B ${hex('b')}\n`
 
 describe('a Manifest', () => {
   test('is read with its digests in any order, and others besides', () => {
-    const other = `DATA image.tar.gz 7 BLAKE2B ${hex('C')} SHA1 ${'0'.repeat(40)} SHA512 ${hex('d')}\n`
+    const other = `DATA image.tar.gz 7 BLAKE2B ${hex('c')} SHA1 ${'0'.repeat(40)} SHA512 ${hex('d')}\n`
     expect([...parseGpkgManifest(LINE + other)]).toEqual([
       ['gpkg-1', { sizeBytes: 0, blake2b: hex('b'), sha512: hex('a') }],
       ['image.tar.gz', { sizeBytes: 7, blake2b: hex('c'), sha512: hex('d') }],
@@ -111,6 +111,7 @@ describe('a Manifest', () => {
     ['no BLAKE2B', LINE.replace('BLAKE2B', 'BLAKE2S')],
     ['no SHA512', LINE.replace('SHA512', 'SHA3_512')],
     ['a short digest', LINE.replace(hex('a'), 'aa')],
+    ['upper-case digits, which nobody writes', LINE.replace(hex('a'), hex('A'))],
     ['a digest twice', LINE.replace('BLAKE2B', 'SHA512')],
     ['a member twice', LINE + LINE],
     ['a signature cut off', `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n${LINE}`],
