@@ -48,10 +48,10 @@ export function quoteShellLine(text: string): string {
  */
 export function cleanText(text: string, maxChars: number): string {
   const visible = text
-    .replace(INVISIBLE, '') // first: JavaScript counts U+FEFF as white space
+    .replace(/\p{Surrogate}/gu, '') // before all others: what stood between two halves would join them when it goes
+    .replace(INVISIBLE, '') // before white space: JavaScript counts U+FEFF as white space
     .replace(LINE_BREAKS_AND_SPACE, ' ')
     .replace(CONTROLS, '')
-    .replace(/\p{Surrogate}/gu, '')
     .replace(TOO_MANY_MARKS, '$1')
     .normalize('NFC')
     .replace(TOO_MANY_MARKS, '$1') // some marks are several when taken apart

@@ -84,4 +84,8 @@ describe('clean text', () => {
       expect(cleanText(once, 4000)).toBe(once)
     }
   })
+
+  test('does not join the halves of an invisible character that a control character kept apart', () => {
+    expect(cleanText('\udb40\u0000\udc41A shop', 80)).toBe('A shop')
+  })
 })
