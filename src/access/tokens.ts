@@ -40,10 +40,7 @@ export async function createToken(
 }
 
 /** A new token that is not kept yet: `row` must be added to the records, alone or with what it belongs to. */
-export function draftToken(
-  now: Date,
-  token: NewToken,
-): { readonly secret: string; readonly row: TokenRow } {
+export function draftToken(now: Date, token: NewToken): { readonly secret: string; readonly row: TokenRow } {
   const secret = PREFIX + randomBytes(32).toString('base64url')
   return { secret, row: tokenRow(now, token, secret) }
 }

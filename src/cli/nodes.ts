@@ -92,8 +92,8 @@ function nodeFacts(node: NodeDetailAnswer): string {
     ['reported', node.reportedAt === null ? 'nothing yet' : `${timeText(node.reportedAt)} UTC`],
     ['synced', report && (report.sync.at === null ? 'never' : `${timeText(report.sync.at)} UTC`)],
     ['commit', node.syncedCommit],
-    ['portage', report && report.portage],
-    ['hub-node', report && report.hubNode],
+    ['portage', report?.portage ?? null],
+    ['hub-node', report?.hubNode ?? null],
     ['pending', report && countText(report.configPending.length, 'configuration file')],
     ...(report?.disk ?? []).map(
       ({ path, freeBytes, totalBytes }) =>
@@ -114,7 +114,10 @@ function addRemove(nodes: Command): void {
     async ({ client, show }, options, name = '') => {
       const query = { dryRun: options.dryRun }
       const { body } = await client.change<NodeAnswer>('DELETE', apiPath('nodes', name), query)
-      show(body, options.dryRun === true ? `${name} would be removed.` : `${name} is removed; its token is dead.`)
+      show(
+        body,
+        options.dryRun === true ? `${name} would be removed.` : `${name} is removed; its token is dead.`,
+      )
     },
   )
 }

@@ -38,7 +38,10 @@ function addCreate(token: Command): void {
     .option('-n, --name <name>', 'what records and commits say of who uses it')
     .addOption(new Option('-r, --role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .option('--app <app...>', 'uploader: only these apps (default: all)')
-    .option('--environment <environment...>', 'promoter, node, reader: only these (default: all); enrol: the one')
+    .option(
+      '--environment <environment...>',
+      'promoter, node, reader: only these (default: all); enrol: the one',
+    )
     .option('--node <node>', 'enrol: this node and no other')
     .option('--no-commands', 'uploads with it bring no commands and no ebuild of their own')
     .option('--expires-in <time>', 'such as 12h or 90d (default: it does not end)')
@@ -47,7 +50,7 @@ function addCreate(token: Command): void {
   const example = `portage-hub token create --role uploader --name 'CI of shop' --app shop --expires-in 90d
 portage-hub token create --role enrol --environment staging --expires-in 1h`
   remote<CreateOptions>(command, example, async (session, options) => {
-    const name = options.name ?? nameOfEnrolment(options)
+    const name = nameOf(options)
     const wanted = {
       name,
       role: options.role,
@@ -59,14 +62,16 @@ portage-hub token create --role enrol --environment staging --expires-in 1h`
     }
     const query = { dryRun: options.dryRun }
     const { body } = await session.client.change<CreateAnswer>('POST', apiPath('tokens'), query, wanted)
-    if (options.dryRun === true)
-      session.show(body, `A ${options.role} token "${name}" would be made.`)
+    if (options.dryRun === true) session.show(body, `A ${options.role} token "${name}" would be made.`)
     else session.show(body, options.quiet === true ? (body.token ?? '') : createdText(body))
   })
 }
 
-/** A token that is used once, by a machine that gets its own, has nothing to say of who uses it. */
-function nameOfEnrolment({ role, environment = [], node }: CreateOptions): string {
+/** A token that is used once, by a machine that gets its own, needs no name of who uses it. */
+function nameOf({ name, role, environment = [], node }: CreateOptions): string {
+  if (role === 'enrol' && environment.length !== 1)
+    throw wrongUsage('an enrol token is for one environment: give --environment once, with one name')
+  if (name !== undefined) return name
   if (role !== 'enrol') throw wrongUsage("required option '-n, --name <name>' not specified")
   return `enrol ${node ?? 'a node'} in ${environment.join(' ')}`.slice(0, 64)
 }

@@ -93,9 +93,15 @@ function checkScope(hub: Hub, body: z.infer<typeof bodySchema>): void {
 
 function checkEnrolment({ role, environments, node }: z.infer<typeof bodySchema>): void {
   if (role === 'enrol' && environments?.length !== 1)
-    throw new HubError('request.invalid', 'an enrol token is for one environment: send environments with its name')
+    throw new HubError(
+      'request.invalid',
+      'an enrol token is for one environment: send environments with its name',
+    )
   if (role !== 'enrol' && node !== null)
-    throw new HubError('request.invalid', 'only enrol tokens are limited to a node; a node gets its own token by enrolment')
+    throw new HubError(
+      'request.invalid',
+      'only enrol tokens are limited to a node; a node gets its own token by enrolment',
+    )
   if (node !== null) parseNodeName(node)
 }
 

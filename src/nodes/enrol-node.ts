@@ -44,7 +44,13 @@ export async function enrolNode(
   })
   const node: NodeRow = {
     ...{ name, environment, machineId: enrolment.machineId, tokenId: row.id },
-    ...{ enrolledBy: by.name, enrolledAt: timestamp(now), leftAt: null, reportedAt: null, syncedCommit: null },
+    ...{
+      enrolledBy: by.name,
+      enrolledAt: timestamp(now),
+      leftAt: null,
+      reportedAt: null,
+      syncedCommit: null,
+    },
   }
   if (enrolment.dryRun) {
     checkName(await hub.records.nodes.find(name), enrolment)

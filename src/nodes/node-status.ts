@@ -97,8 +97,7 @@ function fromElsewhere(repository: string, overlay: string): Drift {
 
 function newest(builds: readonly StandingBuild[]): StandingBuild | null {
   return builds.reduce<StandingBuild | null>(
-    (best, build) =>
-      best === null || comparePvr(parsePvr(build.pv), parsePvr(best.pv)) > 0 ? build : best,
+    (best, build) => (best === null || comparePvr(parsePvr(build.pv), parsePvr(best.pv)) > 0 ? build : best),
     null,
   )
 }

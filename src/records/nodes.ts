@@ -80,11 +80,7 @@ export class NodeRecords {
 
   /** Keeps a report in place of the one before. Belongs into a transaction. */
   async saveReport(name: string, { reportedAt, syncedCommit, body, packages }: ReportedState): Promise<void> {
-    await this.#db
-      .updateTable('nodes')
-      .set({ reportedAt, syncedCommit })
-      .where('name', '=', name)
-      .execute()
+    await this.#db.updateTable('nodes').set({ reportedAt, syncedCommit }).where('name', '=', name).execute()
     await this.#db
       .insertInto('nodeReports')
       .values({ node: name, body })

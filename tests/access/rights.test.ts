@@ -34,9 +34,12 @@ test.each<[Role, readonly boolean[]]>([
   ['enrol', [false, false, false, false, false, false, false, false]],
   ['node', [false, false, false, false, true, false, false, false]],
   ['reader', [false, false, false, false, true, false, false, true]],
-])('%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes: %j', (role, allowed) => {
-  expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
-})
+])(
+  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes: %j',
+  (role, allowed) => {
+    expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
+  },
+)
 
 describe('a scope', () => {
   test('of apps limits an uploader to them', () => {

@@ -5,6 +5,7 @@ import { ROLES } from '../../src/access/rights.ts'
 import { formBody, FORM_TYPE, send } from '../support/raw-http.ts'
 import type { RawReply } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
+import { POINT, announcementOf, pointsOf } from '../support/restore-points.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
 import { chunkHead, finished, TUS } from '../support/tus.ts'
@@ -102,6 +103,13 @@ const ROUTES: readonly Route[] = [
   { call: 'DELETE /api/v1/nodes/web1?dryRun=true', allowed: [] },
   { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
   { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },
+  { call: 'GET /api/v1/nodes/web1/restore-points', allowed: [] },
+  { call: 'POST /api/v1/nodes/web1/restore-points?dryRun=true', body: announcementOf([]), allowed: [] },
+  { call: `GET /api/v1/nodes/web1/restore-points/${POINT}`, allowed: [] },
+  { call: `POST /api/v1/nodes/web1/restore-points/${POINT}/complete`, allowed: [] },
+  { call: `GET /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, allowed: [] },
+  { call: `PUT /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, body: BYTES, allowed: [] },
+  { call: 'GET /binhost/nodes/web1/Packages', allowed: [] },
   { call: 'GET /git/staging.git/info/refs?service=git-upload-pack', allowed: READERS },
   {
     call: 'POST /git/staging.git/git-upload-pack',
@@ -115,7 +123,7 @@ const ROUTES: readonly Route[] = [
   { call: `GET /distfiles/staging/${NAME}`, allowed: READERS },
   { call: 'GET /distfiles/staging/layout.conf', allowed: READERS },
 ]
-const OPEN = ['GET /', 'GET /enroll.sh', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc']
+const OPEN = ['GET /', 'GET /enroll.sh', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc', 'GET /keys/binhost.asc']
 
 let hub: TestHub
 const ids: Record<string, string> = {}

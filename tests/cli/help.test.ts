@@ -49,6 +49,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'overlay rm',
     'token create',
     'token revoke',
+    'nodes remove',
   ]
   expect(command.options.some(({ long }) => long === '--dry-run')).toBe(changes.includes(path))
 })

@@ -93,7 +93,11 @@ describe('the program that fetches', () => {
   const WGET = 'HOME=/etc/portage/hub wget --max-redirect=0 --no-hsts'
 
   test.each([
-    ['portagehub://distfiles/staging/a.tar', [], `${WGET} -t 3 -T 60 -O /tmp/f ${HUB}/distfiles/staging/a.tar`],
+    [
+      'portagehub://distfiles/staging/a.tar',
+      [],
+      `${WGET} -t 3 -T 60 -O /tmp/f ${HUB}/distfiles/staging/a.tar`,
+    ],
     [`${HUB}/binhost/a`, ['resume'], `${WGET} -t 3 -T 60 -c -O /tmp/f ${HUB}/binhost/a`],
     [`${HUB}/b/Packages.gz`, [], `${WGET} -nv -t 1 -T 10 -O /tmp/f ${HUB}/b/Packages.gz`],
   ])('asks the hub for %s', (uri, more, said) => {

@@ -12,11 +12,18 @@ async function enrolToken(hub: TestHub, scope: Readonly<Record<string, unknown>>
 }
 
 async function post(hub: TestHub, token: string | undefined, body: Readonly<Record<string, unknown>>) {
-  return await hub.as(token).post('/api/v1/nodes').send({ environment: 'staging', ...body })
+  return await hub
+    .as(token)
+    .post('/api/v1/nodes')
+    .send({ environment: 'staging', ...body })
 }
 
 /** Enrols a node and gives its token. */
-async function enrol(hub: TestHub, name: string, body: Readonly<Record<string, unknown>> = {}): Promise<string> {
+async function enrol(
+  hub: TestHub,
+  name: string,
+  body: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
   const reply = await post(hub, undefined, { name, ...body })
   if (reply.status !== 201) throw new Error(reply.text)
   return (reply.body as { token: string }).token
@@ -79,7 +86,10 @@ describe('enrolment', () => {
       'node.invalid_name',
       'request.invalid',
     ])
-    const tried = await hub.as(secret).post('/api/v1/nodes?dryRun=true').send({ name: 'web2', environment: 'staging' })
+    const tried = await hub
+      .as(secret)
+      .post('/api/v1/nodes?dryRun=true')
+      .send({ name: 'web2', environment: 'staging' })
     expect(tried.body).toMatchObject({ dryRun: true, node: { name: 'web2' } })
     expect(tried.body).not.toHaveProperty('token')
     expect((await post(hub, secret, { name: 'web2' })).status).toBe(201)
@@ -90,7 +100,9 @@ describe('enrolment', () => {
     const bound = await enrolToken(hub, { node: 'web1' })
     expect((await post(hub, bound, { name: 'web2' })).body.code).toBe('auth.forbidden')
     expect((await post(hub, bound, { name: 'web1' })).status).toBe(201)
-    expect((await post(hub, undefined, { name: 'x', environment: 'none' })).body.code).toBe('environment.unknown')
+    expect((await post(hub, undefined, { name: 'x', environment: 'none' })).body.code).toBe(
+      'environment.unknown',
+    )
   })
 
   test.each([
@@ -101,7 +113,10 @@ describe('enrolment', () => {
     [{ role: 'node', environments: ['staging'], node: 'web1' }],
   ])('no token can be made of %j', async (body) => {
     await using hub = await createTestHub()
-    const reply = await hub.as().post('/api/v1/tokens').send({ name: 'x', ...body })
+    const reply = await hub
+      .as()
+      .post('/api/v1/tokens')
+      .send({ name: 'x', ...body })
     expect(reply.status).toBeGreaterThanOrEqual(400)
     expect(reply.status).toBeLessThan(500)
   })
@@ -121,16 +136,27 @@ describe('enrolment', () => {
     expect((await post(hub, undefined, { name: 'web1' })).status).toBe(201)
   })
 
-  test.each(['', 'Web1', '-web', 'web-', '.x', 'a/b', '../x', 'web1\n', 'é', 'a'.repeat(64), "x';id", '$(id)', '%s'])(
-    'the name %j is refused, and nothing is left',
-    async (name) => {
-      await using hub = await createTestHub()
-      const reply = await post(hub, undefined, { name })
-      expect(reply.body).toMatchObject({ status: 422, code: 'node.invalid_name' })
-      expect((await hub.as().get('/api/v1/nodes')).body.items).toEqual([])
-      expect((await hub.as().get('/api/v1/tokens')).body.items).toHaveLength(1)
-    },
-  )
+  test.each([
+    '',
+    'Web1',
+    '-web',
+    'web-',
+    '.x',
+    'a/b',
+    '../x',
+    'web1\n',
+    'é',
+    'a'.repeat(64),
+    "x';id",
+    '$(id)',
+    '%s',
+  ])('the name %j is refused, and nothing is left', async (name) => {
+    await using hub = await createTestHub()
+    const reply = await post(hub, undefined, { name })
+    expect(reply.body).toMatchObject({ status: 422, code: 'node.invalid_name' })
+    expect((await hub.as().get('/api/v1/nodes')).body.items).toEqual([])
+    expect((await hub.as().get('/api/v1/tokens')).body.items).toHaveLength(1)
+  })
 
   test('a repeated request with an Idempotency-Key gets its node again, but no second look at the token', async () => {
     await using hub = await createTestHub()
@@ -146,15 +172,19 @@ describe('enrolment', () => {
 })
 
 describe('an enrolment token', () => {
-  test.each(['GET /apps', 'GET /builds', 'GET /environments', 'GET /promotions', 'GET /nodes', 'GET /nodes/web1'])(
-    'may not %s',
-    async (call) => {
-      await using hub = await createTestHub()
-      const [, path = ''] = call.split(' ')
-      const reply = await hub.as(await enrolToken(hub)).get(`/api/v1${path}`)
-      expect(reply.body).toMatchObject({ status: 403, code: 'auth.forbidden' })
-    },
-  )
+  test.each([
+    'GET /apps',
+    'GET /builds',
+    'GET /environments',
+    'GET /promotions',
+    'GET /nodes',
+    'GET /nodes/web1',
+  ])('may not %s', async (call) => {
+    await using hub = await createTestHub()
+    const [, path = ''] = call.split(' ')
+    const reply = await hub.as(await enrolToken(hub)).get(`/api/v1${path}`)
+    expect(reply.body).toMatchObject({ status: 403, code: 'auth.forbidden' })
+  })
 })
 
 describe('a node', () => {
@@ -178,7 +208,9 @@ describe('a node', () => {
       await as.get('/overlays/production.zip'),
     ]
     expect(others.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403, 403])
-    expect((await as.get('/api/v1/nodes')).body.items.map(({ name }: { name: string }) => name)).toEqual(['web1'])
+    expect((await as.get('/api/v1/nodes')).body.items.map(({ name }: { name: string }) => name)).toEqual([
+      'web1',
+    ])
   })
 
   test('that leaves has a dead token, and its records stay', async () => {
@@ -186,7 +218,9 @@ describe('a node', () => {
     const token = await enrol(hub, 'web1')
     await upload(hub, 45)
     await report(hub, 'web1', token, reportOf(['app-hub/shop-1.0.0_p45']))
-    expect((await hub.as(token).delete('/api/v1/nodes/web1?dryRun=true')).body).toMatchObject({ dryRun: true })
+    expect((await hub.as(token).delete('/api/v1/nodes/web1?dryRun=true')).body).toMatchObject({
+      dryRun: true,
+    })
     expect((await hub.as(token).delete('/api/v1/nodes/web1')).body).toMatchObject({ state: 'left' })
     expect((await hub.as(token).get('/api/v1/whoami')).body.code).toBe('auth.invalid')
     hub.clock.set('2026-01-05T00:00:00Z')
@@ -196,7 +230,10 @@ describe('a node', () => {
     expect(shown).toMatchObject({ state: 'left', notSeenSince: null, packages: [{ app: 'shop' }] })
     const late = await hub.as().post('/api/v1/nodes/web1/report').send(reportOf([]))
     expect(late.body.code).toBe('node.left')
-    for (const [state, count] of [['left', 1], ['enrolled', 0]] as const)
+    for (const [state, count] of [
+      ['left', 1],
+      ['enrolled', 0],
+    ] as const)
       expect((await hub.as().get(`/api/v1/nodes?state=${state}`)).body.items).toHaveLength(count)
   })
 
@@ -273,7 +310,10 @@ describe('a report', () => {
     ['a package without a version', { packages: [packageOf('app-hub/shop')] }],
     ['a name with an escape', { packages: [packageOf('app-hub/shop-1.0\u001b[2J')] }],
     ['a package twice', { packages: [packageOf('app-hub/shop-1'), packageOf('app-hub/shop-1')] }],
-    ['too many packages', { packages: Array.from({ length: 2001 }, (_, at) => packageOf(`a/b-${String(at)}`)) }],
+    [
+      'too many packages',
+      { packages: Array.from({ length: 2001 }, (_, at) => packageOf(`a/b-${String(at)}`)) },
+    ],
     ['a relative path', { configPending: ['etc/x'] }],
     ['a path with a line end', { configPending: ['/etc/x\ny'] }],
     ['a text that reorders', { portage: '3.0\u202e' }],
@@ -303,7 +343,10 @@ describe('a report', () => {
     await using hub = await createTestHub()
     const token = await enrol(hub, 'web1')
     expect((await report(hub, 'web1', token, reportOf([], { later: [1] }))).status).toBe(200)
-    const dry = await hub.as(token).post('/api/v1/nodes/web1/report?dryRun=true').send(reportOf(['a/b-1']))
+    const dry = await hub
+      .as(token)
+      .post('/api/v1/nodes/web1/report?dryRun=true')
+      .send(reportOf(['a/b-1']))
     expect(dry.body).toEqual({ accepted: true, dryRun: true })
     expect((await hub.as().get('/api/v1/nodes/web1')).body.packages).toEqual([])
   })
@@ -338,7 +381,9 @@ describe('what a node fetches', () => {
       ...{ hub: hub.url, node: 'web1', environment: 'staging', overlay: 'hub-staging' },
       ...{ categories: ['app-hub'], encryptTo: [] },
     })
-    expect((await get('repos.conf/portage-hub.conf')).text).toContain(`sync-uri = ${hub.url}/git/staging.git\n`)
+    expect((await get('repos.conf/portage-hub.conf')).text).toContain(
+      `sync-uri = ${hub.url}/git/staging.git\n`,
+    )
     expect((await get('binrepos.conf/portage-hub.conf')).text).toContain(
       `sync-uri = ${hub.url}/binhost/nodes/web1\n`,
     )

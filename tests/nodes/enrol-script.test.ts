@@ -38,7 +38,10 @@ test.each(["'; touch /tmp/owned; '", '$(id)', '`id`', '"', '\\', '@HUB@', '$&', 
 
 describe.each(['sh', 'bash'])('by %s', (shell) => {
   const run = (script: string, ...args: readonly string[]) => {
-    const { status, stdout, stderr } = spawnSync(shell, ['-s', '--', ...args], { input: script, encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(shell, ['-s', '--', ...args], {
+      input: script,
+      encoding: 'utf8',
+    })
     return { status, said: stdout + stderr }
   }
 

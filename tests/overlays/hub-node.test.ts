@@ -29,7 +29,7 @@ async function put(hub: TestHub, path: string, content: string | null): Promise<
   const method = content === null ? 'DELETE' : 'PUT'
   const body = content === null ? {} : { body: Buffer.from(content) }
   const reply = await send(hub.url, { method, path: `/api/v1/environments/staging/files/${path}`, ...body })
-  return reply.status === 200 ? 'done' : String((reply.json as { code: string }).code)
+  return reply.status === 200 ? 'done' : (reply.json as { code: string }).code
 }
 
 const revision = (hub: TestHub) => hub.hub.overlays.get('staging')?.state?.revision
@@ -53,7 +53,11 @@ test('gets the next revision when its text changed, and makes none when it did n
   expect(revision(same)).toBe(1)
   await using changed = await same.restart(undefined, { hubNode: SECOND })
   expect(revision(changed)).toBe(2)
-  expect(await listed(changed, FOLDER)).toEqual(['files', `hub-node-${HUB_VERSION}-r1.ebuild`, 'metadata.xml'])
+  expect(await listed(changed, FOLDER)).toEqual([
+    'files',
+    `hub-node-${HUB_VERSION}-r1.ebuild`,
+    'metadata.xml',
+  ])
   expect(await shown(changed, `${FOLDER}/files/hub-node`)).toBe(SECOND.toString())
   expect(await listed(changed, 'metadata/md5-cache/app-portage')).toEqual([`hub-node-${HUB_VERSION}-r1`])
   await using back = await changed.restart(undefined, { hubNode: FIRST })

@@ -64,7 +64,11 @@ async function openTestHub(
     HUB_LOG_LEVEL: 'silent',
     ...env,
   }
-  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, { hubNode: null, ...parts, clock })
+  const running = await startHub(loadConfig({ HUB_CONFIG: '', ...settings }).config, {
+    hubNode: null,
+    ...parts,
+    clock,
+  })
   return testHub(running, { directory, clock, env, parts })
 }
 
