@@ -30,6 +30,10 @@ export class ByteCache<V> {
     }
   }
 
+  delete(key: string): void {
+    this.#drop(key)
+  }
+
   #drop(key: string): void {
     this.#usedBytes -= this.#kept.get(key)?.sizeBytes ?? 0
     this.#kept.delete(key)

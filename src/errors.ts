@@ -85,6 +85,18 @@ export const ERRORS = {
   'node.left': { status: 409, title: 'This node has left' },
   'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
+  'restore_point.unknown': { status: 404, title: 'No such restore point' },
+  'restore_point.changed': { status: 409, title: 'This restore point was announced already, as another one' },
+  'restore_point.unknown_file': { status: 404, title: 'The restore point has no such file' },
+  'restore_point.incomplete': { status: 409, title: 'Files of the restore point are not here yet' },
+  'restore_point.ended': { status: 409, title: 'The restore point is complete or refused' },
+  'binpkg.unknown': { status: 404, title: 'No such package in this binhost' },
+  'binpkg.refused': { status: 422, title: 'This binary package is not one that the hub may give out' },
+  'rollback.unknown': { status: 404, title: 'No such rollback' },
+  'rollback.impossible': { status: 409, title: 'This node cannot go back there' },
+  'rollback.open': { status: 409, title: 'A rollback of this app waits already' },
+  'rollback.ended': { status: 409, title: 'This rollback has ended' },
+
   'config.invalid': { status: 500, title: 'The settings do not hold' },
   'hub.running': { status: 500, title: 'Another hub works on this data folder' },
   'hub.unreachable': { status: 503, title: 'The hub does not answer' },

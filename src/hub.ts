@@ -11,6 +11,7 @@ import { migrate } from './records/migrate.ts'
 import { Records } from './records/records.ts'
 import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
 import type { ArchiveLimits } from './builds/archive-limits.ts'
+import { Binhosts } from './binpkgs/binhosts.ts'
 import { Overlay } from './overlays/overlay.ts'
 import { OverlayZips } from './overlays/overlay-zips.ts'
 import { followWithTree } from './overlays/write-tree.ts'
@@ -38,7 +39,13 @@ export interface Hub extends AsyncDisposable {
   readonly blobs: BlobStore
   readonly partialUploads: PartialUploads
   readonly trees: TreeStore
+  /** What restore points brought. */
+  readonly binpkgBlobs: BlobStore
+  /** Signs commits of overlays. */
   readonly signingKey: SigningKey
+  /** Signs binary packages. */
+  readonly binhostKey: SigningKey
+  readonly binhosts: Binhosts
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
   readonly hubNode: Buffer | null
@@ -52,7 +59,9 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** What a test puts in place of the hub's own. */
-export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode'>> & { readonly disk?: Disk }
+export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode'>> & {
+  readonly disk?: Disk
+}
 
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */
 export async function createHub(config: Config, overrides: HubOverrides = {}): Promise<Hub> {
@@ -66,13 +75,12 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   const records = new Records(database)
   const blobs = await BlobStore.open(paths, onDisk)
   const partialUploads = await PartialUploads.open(paths, onDisk)
-  const signingKey = await SigningKey.open(
-    paths.keys,
-    'hub.key',
-    `Portage Hub (${config.overlayPrefix})`,
-    clock.now(),
-  )
-  const kept = { records, blobs, partialUploads, signingKey, trees: new TreeStore(paths, onDisk) }
+  const binpkgBlobs = await BlobStore.open({ ...paths, ...paths.binpkgs }, { ...onDisk, isPrivate: true })
+  const name = `Portage Hub (${config.overlayPrefix})`
+  const signingKey = await SigningKey.open(paths.keys, 'hub.key', name, clock.now())
+  const binhostKey = await SigningKey.open(paths.keys, 'binhost.key', `${name} binary packages`, clock.now())
+  const keys = { signingKey, binhostKey }
+  const kept = { records, blobs, binpkgBlobs, partialUploads, ...keys, trees: new TreeStore(paths, onDisk) }
   const parts = { config, clock, log, steps, paths, ...kept }
   const overlays = new Map<string, Overlay>()
   for (const { name } of config.environments) {
@@ -96,6 +104,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     turns: new Turns(),
     overlays,
     zips: new OverlayZips(parts),
+    binhosts: new Binhosts(parts),
     settled,
     async [Symbol.asyncDispose]() {
       await partialUploads[Symbol.asyncDispose]()

@@ -96,6 +96,7 @@ async function onDataFolder<T>(config: Config, work: () => Promise<T> | T): Prom
 async function prepare(hub: Hub): Promise<string | null> {
   await continueIds(hub)
   await hub.blobs.sweep(async (sha512) => (await hub.records.builds.findByDigest(sha512)).length > 0)
+  await hub.binpkgBlobs.sweep(async (sha512) => await hub.records.restorePoints.needsBlob(sha512))
   await collectUploads(hub)
   hub.steps.reached('start.swept')
   for (const { name } of hub.config.environments) await publishSettings(hub, name)

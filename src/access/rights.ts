@@ -53,7 +53,9 @@ const RIGHTS: Readonly<Record<Role, Rule>> = {
     right.to === 'enrol' && principal.environments !== null && inEnvironment(principal, right),
   node: (principal, right) =>
     (right.to === 'read' && inEnvironment(principal, right)) ||
-    (right.to === 'act as node' && right.node === principal.node),
+    (right.to === 'act as node' && right.node === principal.node) ||
+    // Large files of its restore points.
+    (right.to === 'begin uploads' && principal.node !== null),
   reader: (principal, right) =>
     (right.to === 'read' || right.to === 'see nodes') && inEnvironment(principal, right),
 }

@@ -12,6 +12,7 @@ import { errorHandler, notFound } from './error-handler.ts'
 import { idempotent } from './idempotency.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
+import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
@@ -49,8 +50,16 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     next()
   })
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
+  routes.use(restorePointFileRoutes(hub))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
-  routes.use(appRoutes(hub), environmentRoutes(hub), promotionRoutes(hub), tokenRoutes(hub), nodeRoutes(hub))
+  routes.use(
+    appRoutes(hub),
+    environmentRoutes(hub),
+    promotionRoutes(hub),
+    tokenRoutes(hub),
+    nodeRoutes(hub),
+    restorePointRoutes(hub),
+  )
   return routes
 }
 
@@ -60,7 +69,7 @@ function operations(hub: Hub): express.Router {
   routes.get('/', (_request, response) => {
     response
       .type('text/plain')
-      .send(`Portage Hub ${HUB_VERSION}\nAPI: /api/v1 (docs/api.md)\nKey: /keys/hub.asc\n`)
+      .send(`Portage Hub ${HUB_VERSION}\nAPI: /api/v1 (docs/api.md)\nKeys: /keys/hub.asc /keys/binhost.asc\n`)
   })
   routes.get('/healthz', (_request, response) => {
     response.json({ status: 'ok' })
@@ -71,6 +80,9 @@ function operations(hub: Hub): express.Router {
   })
   routes.get('/keys/hub.asc', (_request, response) => {
     response.type('application/pgp-keys').send(hub.signingKey.publicKey)
+  })
+  routes.get('/keys/binhost.asc', (_request, response) => {
+    response.type('application/pgp-keys').send(hub.binhostKey.publicKey)
   })
   return routes
 }

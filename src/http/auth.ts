@@ -82,6 +82,11 @@ export function authorizeReading(
   if (!hub.config.anonymousRead.includes(environment)) demand(known(principal), { to: 'read', environment })
 }
 
+/** Lets pass who has the right. @throws as `authorize`. */
+export function demandFor(principal: Principal | null, right: Right): void {
+  demand(known(principal), right)
+}
+
 function secretOf(header: string): string {
   const [scheme = '', value = ''] = header.split(/ +/, 2)
   if (scheme.toLowerCase() === 'bearer' && value !== '') return value

@@ -1,6 +1,6 @@
 /**
  * The front door: every request comes in here, gets its id, and goes to the nodes' door (`/git/`, `/overlays/`,
- * `/distfiles/`) or to the application for everybody else.
+ * `/distfiles/`, `/binhost/`) or to the application for everybody else.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Hub } from '../hub.ts'
@@ -9,7 +9,7 @@ import { createApp } from './app.ts'
 import { createNodeDoor } from './node-door.ts'
 import { BlobSender } from './send-blob.ts'
 
-const OF_NODES = /^\/(?:git|overlays|distfiles)\//
+const OF_NODES = /^\/(?:git|overlays|distfiles|binhost)\//
 
 export function createFrontDoor(hub: Hub): RequestListener {
   const blobs = new BlobSender(hub)

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hub } from '../hub.ts'
 import { authenticateRequest } from './auth.ts'
+import { binhostDoor } from './binhost-routes.ts'
 import { distfileDoor } from './distfile-routes.ts'
 import { answerFailure, unknownAddress } from './error-handler.ts'
 import { gitDoor } from './git-routes.ts'
@@ -29,6 +30,7 @@ export function createNodeDoor(hub: Hub, blobs: BlobSender): NodeDoor {
     git: gitDoor(hub),
     overlays: overlayFileDoor(hub),
     distfiles: distfileDoor(hub, blobs),
+    binhost: binhostDoor(hub),
   }
   const security = hub.config.tlsCert === null ? SECURITY : { ...SECURITY, ...STRICT_TRANSPORT }
   return async (request, response, requestId) => {

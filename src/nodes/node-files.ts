@@ -48,7 +48,10 @@ export function renderNodeFiles(facts: NodeFacts): Readonly<Record<NodeFilePath,
   const { hub, node, environment, overlay, mirrorName, categories, anchors } = facts
   const settings = { hub, node, environment, overlay, categories, encryptTo: [] }
   return {
-    'repos.conf/portage-hub.conf': renderReposConf({ name: overlay, syncUri: `${hub}/git/${environment}.git` }),
+    'repos.conf/portage-hub.conf': renderReposConf({
+      name: overlay,
+      syncUri: `${hub}/git/${environment}.git`,
+    }),
     'binrepos.conf/portage-hub.conf': renderBinreposConf({
       name: 'portage-hub',
       syncUri: `${hub}/binhost/nodes/${node}`,
@@ -66,7 +69,7 @@ export function renderNodeFiles(facts: NodeFacts): Readonly<Record<NodeFilePath,
 
 /** One of these files, as the node should have it now. @throws {HubError} `request.unknown_route`. */
 export async function readNodeFile(
-  hub: Pick<Hub, 'config' | 'records' | 'signingKey'>,
+  hub: Pick<Hub, 'config' | 'records' | 'signingKey' | 'binhostKey'>,
   { name, environment }: NodeRow,
   path: string,
 ): Promise<string> {

@@ -1,8 +1,8 @@
 /** A report becomes what the hub knows of its node. */
+import { findBuildOfCpv } from '../builds/find-build-of-cpv.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import { parseCpv } from '../gentoo/cpv.ts'
-import { pvOf } from '../gentoo/version.ts'
 import type { Hub } from '../hub.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
 import type { Records } from '../records/records.ts'
@@ -47,13 +47,8 @@ function checkMachine(node: NodeRow, { machineId }: Report): void {
 
 type Identified = Omit<NodePackageRow, 'node' | 'since'>
 
-/** Which build a package is: its version ends in the number of the build, `1.4.0_p46`. */
 async function identify(records: Records, pkg: ReportedPackage): Promise<Identified> {
-  const { category, pn, pvr } = parseCpv(pkg.cpv)
-  const pv = pvOf(pvr)
-  const number = /_p([1-9][0-9]{0,14})$/.exec(pv)?.[1]
-  const found = number === undefined ? undefined : await records.builds.find(pn, Number(number))
-  const build = found?.category === category && found.pv === pv ? found : null
+  const build = await findBuildOfCpv(records, parseCpv(pkg.cpv))
   return {
     cpv: pkg.cpv,
     repository: pkg.repo,

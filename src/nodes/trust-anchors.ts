@@ -15,7 +15,13 @@ export interface TrustAnchors {
   readonly binhost: TrustAnchor
 }
 
-export function trustAnchors({ signingKey }: Pick<Hub, 'signingKey'>): TrustAnchors {
-  const anchor = { publicKeys: signingKey.publicKey, fingerprints: [signingKey.fingerprint] }
-  return { overlay: anchor, binhost: anchor }
+export function trustAnchors({
+  signingKey,
+  binhostKey,
+}: Pick<Hub, 'signingKey' | 'binhostKey'>): TrustAnchors {
+  return { overlay: anchorOf(signingKey), binhost: anchorOf(binhostKey) }
+}
+
+function anchorOf({ publicKey, fingerprint }: Hub['signingKey']): TrustAnchor {
+  return { publicKeys: publicKey, fingerprints: [fingerprint] }
 }

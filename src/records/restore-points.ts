@@ -52,11 +52,7 @@ export class RestorePointRecords {
   }
 
   /** Newest first, by when they were taken; of one app or of all. */
-  async list(
-    node: string,
-    app: string | null,
-    request: PageRequest,
-  ): Promise<Page<RestorePointRow>> {
+  async list(node: string, app: string | null, request: PageRequest): Promise<Page<RestorePointRow>> {
     let query = this.#db
       .selectFrom('restorePoints')
       .selectAll()
@@ -91,10 +87,14 @@ export class RestorePointRecords {
   }
 
   /** Says that every file of this point with these bytes is here. */
-  async received({ node, id }: PointKey, sha512: string, at: string): Promise<void> {
+  async received(
+    { node, id }: PointKey,
+    { sha512, sha256 }: Pick<RestorePointFileRow, 'sha512' | 'sha256'>,
+    at: string,
+  ): Promise<void> {
     await this.#db
       .updateTable('restorePointFiles')
-      .set({ receivedAt: at })
+      .set({ sha256, receivedAt: at })
       .where('node', '=', node)
       .where('point', '=', id)
       .where('sha512', '=', sha512)
@@ -120,36 +120,49 @@ export class RestorePointRecords {
   async forgetBytes({ node, id }: PointKey): Promise<void> {
     await this.#db
       .updateTable('restorePointFiles')
-      .set({ receivedAt: null })
+      .set({ sha256: null, receivedAt: null })
       .where('node', '=', node)
       .where('point', '=', id)
       .execute()
   }
 
-  /** Which of these digests are bytes that this very node brought, of whichever point. */
-  async bytesOf(node: string, digests: readonly string[]): Promise<ReadonlySet<string>> {
-    const found = new Set<string>()
+  /** Of these digests those of bytes that this very node brought, in whichever point, with their SHA256. */
+  async bytesOf(node: string, digests: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>()
     for (let at = 0; at < digests.length; at += ROWS_PER_STATEMENT) {
       const rows = await this.#db
         .selectFrom('restorePointFiles')
-        .select('sha512')
+        .select(['sha512', 'sha256'])
         .distinct()
         .where('node', '=', node)
-        .where('receivedAt', 'is not', null)
+        .where('sha256', 'is not', null)
         .where('sha512', 'in', digests.slice(at, at + ROWS_PER_STATEMENT))
         .execute()
-      for (const { sha512 } of rows) found.add(sha512)
+      for (const { sha512, sha256 } of rows) if (sha256 !== null) found.set(sha512, sha256)
     }
     return found
   }
 
-  /** Whether a row needs the blob: a file that came, or a package that a binhost shows. */
+  /**
+   * Whether a row needs the blob: a file that came, or a package that a binhost shows. Of a package that was accepted the
+   * signed file is kept, which has all of the bytes that came.
+   */
   async needsBlob(sha512: string): Promise<boolean> {
     const file = await this.#db
       .selectFrom('restorePointFiles')
       .select('sha512')
       .where('sha512', '=', sha512)
       .where('receivedAt', 'is not', null)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('binpkgs')
+              .select('binpkgs.sha512')
+              .whereRef('binpkgs.node', '=', 'restorePointFiles.node')
+              .whereRef('binpkgs.uploadedSha512', '=', 'restorePointFiles.sha512'),
+          ),
+        ),
+      )
       .executeTakeFirst()
     const binpkg = await this.#db
       .selectFrom('binpkgs')
@@ -209,7 +222,7 @@ export class BinpkgRecords {
       .where('node', '=', node)
       .where('cpv', '=', cpv)
       .executeTakeFirst()
-    return Number(row?.newest ?? 0)
+    return row?.newest ?? 0
   }
 
   /** TIMESTAMP of a node's index; undefined before its first package. */

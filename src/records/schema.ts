@@ -255,7 +255,8 @@ export interface RestorePointFileTable {
   sizeBytes: number
   /** Of the bytes as the node has them; those of an accepted package are kept in `binpkgs`, signed. */
   sha512: string
-  /** null: not here yet. */
+  /** null: not here yet, or not any more. */
+  sha256: string | null
   receivedAt: string | null
 }
 

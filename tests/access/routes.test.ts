@@ -5,7 +5,7 @@ import { ROLES } from '../../src/access/rights.ts'
 import { formBody, FORM_TYPE, send } from '../support/raw-http.ts'
 import type { RawReply } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
-import { POINT, announcementOf, pointsOf } from '../support/restore-points.ts'
+import { POINT, announcementOf, enrolNode, pointsOf } from '../support/restore-points.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
 import { chunkHead, finished, TUS } from '../support/tus.ts'
@@ -104,7 +104,11 @@ const ROUTES: readonly Route[] = [
   { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
   { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },
   { call: 'GET /api/v1/nodes/web1/restore-points', allowed: [] },
-  { call: 'POST /api/v1/nodes/web1/restore-points?dryRun=true', body: announcementOf([]), allowed: [] },
+  {
+    call: 'POST /api/v1/nodes/web1/restore-points?dryRun=true',
+    body: announcementOf([], { id: 'rp_20260103T000000Z_aaaaaa' }),
+    allowed: [],
+  },
   { call: `GET /api/v1/nodes/web1/restore-points/${POINT}`, allowed: [] },
   { call: `POST /api/v1/nodes/web1/restore-points/${POINT}/complete`, allowed: [] },
   { call: `GET /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, allowed: [] },
@@ -123,7 +127,14 @@ const ROUTES: readonly Route[] = [
   { call: `GET /distfiles/staging/${NAME}`, allowed: READERS },
   { call: 'GET /distfiles/staging/layout.conf', allowed: READERS },
 ]
-const OPEN = ['GET /', 'GET /enroll.sh', 'GET /healthz', 'GET /readyz', 'GET /keys/hub.asc', 'GET /keys/binhost.asc']
+const OPEN = [
+  'GET /',
+  'GET /enroll.sh',
+  'GET /healthz',
+  'GET /readyz',
+  'GET /keys/hub.asc',
+  'GET /keys/binhost.asc',
+]
 
 let hub: TestHub
 const ids: Record<string, string> = {}
@@ -136,7 +147,7 @@ beforeAll(async () => {
   ids['$promotion'] = body.promotions[0].id
   ids['$sha256'] = body.tarball.sha256
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
-  await hub.as().post('/api/v1/nodes').send({ name: 'web1', environment: 'staging' })
+  await keepPoint(await enrolNode(hub, 'web1'))
   for (const role of ROLES)
     tokens.set(role, await hub.token(role, role === 'enrol' ? { environments: ['staging'] } : {}))
   ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('uploader') ?? '' })
@@ -144,6 +155,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
 })
+
+/** A point that is complete, so that every request for it succeeds whatever came before. */
+async function keepPoint(token: string): Promise<void> {
+  const dump = { kind: 'dump', name: 'shop.dump', bytes: BYTES } as const
+  const points = pointsOf(hub, 'web1', token)
+  await points.announce(announcementOf([dump], { encrypted: true }))
+  await points.put(dump)
+  await points.complete()
+}
 
 async function call(
   route: Pick<Route, 'call' | 'body' | 'type' | 'headers'>,

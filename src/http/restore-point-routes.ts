@@ -1,0 +1,152 @@
+/** `/nodes/{node}/restore-points`: a question first, then the files that the hub lacks, then its verdict. */
+import { Router } from 'express'
+import type { Request, Response } from 'express'
+import { takeUpload, endUpload } from '../builds/partial-upload.ts'
+import type { ReceivedFile } from '../builds/receive-bytes.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { announcePoint, wantedFiles } from '../nodes/announce-point.ts'
+import { completePoint } from '../nodes/complete-point.ts'
+import { findNode } from '../nodes/find-node.ts'
+import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
+import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
+import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import { authorize, principalOf } from './auth.ts'
+import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
+import { BlobSender } from './send-blob.ts'
+import { digestsOfHeader, receiveRawBody } from './upload.ts'
+import { Visit } from './visit.ts'
+
+const PLACE = '/nodes/:node/restore-points/:point/:place/*name'
+
+/** Bytes of restore points: their own store, and no server in front that could send from it. */
+export function restorePointFileRoutes(hub: Hub): Router {
+  const routes = Router()
+  const stored = { blobs: hub.binpkgBlobs, config: { ...hub.config, accelRedirect: null }, log: hub.log }
+  const blobs = new BlobSender(stored)
+  routes.put(PLACE, async (request, response) => {
+    const key = ownPoint(request, response)
+    const file = await findPointFile(hub, key, fileKeyOf(request))
+    if (file.receivedAt !== null) {
+      response.json(fileJson(file))
+      return
+    }
+    const declared = digestsOfHeader(request)
+    const upload = query(request, 'upload')
+    await using received =
+      upload === null
+        ? await receiveRawBody(stored, request)
+        : await takeNamed(hub, request, response, upload)
+    await receivePointFile(hub, key, { file, received, declared })
+    if (upload !== null) await endUpload(hub, principalOf(response), upload)
+    response.status(201).json(fileJson(await findPointFile(hub, key, file)))
+  })
+  routes.get(PLACE, async (request, response) => {
+    const key = ownPoint(request, response)
+    const visit = new Visit(request, response)
+    visit.principal = principalOf(response)
+    await blobs.send(visit, await storedFile(hub, key, await findPointFile(hub, key, fileKeyOf(request))))
+  })
+  return routes
+}
+
+export function restorePointRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.post('/nodes/:node/restore-points', async (request, response) => {
+    const node = ownNode(request, response)
+    const announcement = parseWith(announcementSchema, request.body, 'the restore point')
+    const dryRun = isDryRun(request)
+    const announced = await announcePoint(hub, { node, announcement, dryRun })
+    response.status(announced.isNew && !dryRun ? 201 : 200)
+    response.json({
+      ...pointJson(announced.point, announced.files),
+      wants: wantedFiles(announced),
+      ...(dryRun && { dryRun }),
+    })
+  })
+  routes.post('/nodes/:node/restore-points/:point/complete', async (request, response) => {
+    const key = ownPoint(request, response)
+    if (isDryRun(request)) throw new HubError('request.invalid', 'this has no dry run; leave ?dryRun= out')
+    // Reading large packages may take longer than a silent connection is otherwise kept.
+    request.setTimeout(0)
+    const { point, binpkgs } = await completePoint(hub, key)
+    response.json({ id: point.id, state: point.state, binpkgs: binpkgs.map(binpkgJson) })
+  })
+  routes.get('/nodes/:node/restore-points', async (request, response) => {
+    const node = ownNode(request, response)
+    await findNode(hub, node)
+    const page = await hub.records.restorePoints.list(node, query(request, 'app'), pageRequest(request))
+    sendPage(request, response, page, (point) => pointJson(point))
+  })
+  routes.get('/nodes/:node/restore-points/:point', async (request, response) => {
+    const key = ownPoint(request, response)
+    const point = await findPoint(hub, key)
+    response.json(pointJson(point, await hub.records.restorePoints.filesOf(key)))
+  })
+  return routes
+}
+
+/** The node of the path, if who asks is that node or an administrator. @throws {HubError} `auth.*`. */
+function ownNode(request: Request, response: Response): string {
+  const node = parameter(request, 'node')
+  authorize(response, { to: 'act as node', node })
+  return node
+}
+
+function ownPoint(request: Request, response: Response): PointKey {
+  return { node: ownNode(request, response), id: parameter(request, 'point') }
+}
+
+function fileKeyOf(request: Request) {
+  const place = parameter(request, 'place')
+  const kind = Object.hasOwn(FILE_PLACES, place) ? FILE_PLACES[place] : undefined
+  if (kind === undefined)
+    throw new HubError(
+      'request.unknown_route',
+      `files of a restore point are in ${Object.keys(FILE_PLACES).join(', ')}`,
+    )
+  return { kind, name: parameter(request, 'name') }
+}
+
+/** Bytes that came by `/uploads`, of the same token. */
+async function takeNamed(hub: Hub, request: Request, response: Response, id: string): Promise<ReceivedFile> {
+  request.setTimeout(0)
+  return (await takeUpload(hub, principalOf(response), id)).received
+}
+
+/** Of an accepted package the signed file. @throws {HubError} `restore_point.unknown_file` for bytes that are not here. */
+async function storedFile(hub: Pick<Hub, 'records'>, { node }: PointKey, file: RestorePointFileRow) {
+  const binpkg =
+    file.kind === 'binpkg' ? await hub.records.binpkgs.findByUpload(node, file.sha512) : undefined
+  if (binpkg) return { ...binpkg, receivedAt: binpkg.acceptedAt }
+  const { sha256, receivedAt } = file
+  if (sha256 !== null && receivedAt !== null) return { ...file, sha256, receivedAt }
+  throw new HubError('restore_point.unknown_file', `the bytes of ${file.name} are not here`)
+}
+
+function pointJson(point: RestorePointRow, files?: readonly RestorePointFileRow[]) {
+  return {
+    id: point.id,
+    node: point.node,
+    app: point.app,
+    cpv: point.cpv,
+    reason: point.reason,
+    state: point.state,
+    refusal: point.refusal,
+    encrypted: point.encrypted === 1,
+    schemaVersion: point.schemaVersion,
+    hubNode: point.hubNode,
+    takenAt: point.takenAt,
+    announcedAt: point.announcedAt,
+    completedAt: point.completedAt,
+    ...(files && { files: files.map(fileJson) }),
+  }
+}
+
+function fileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {
+  return { kind, name, sizeBytes, sha512, receivedAt }
+}
+
+function binpkgJson({ cpv, binpkgBuildId, path, sizeBytes, sha512 }: BinpkgRow) {
+  return { cpv, binpkgBuildId, path, sizeBytes, sha512 }
+}

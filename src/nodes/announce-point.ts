@@ -1,0 +1,109 @@
+/** The question before an upload: a node names the files of a restore point, and hears which of them the hub lacks. */
+import { createHash } from 'node:crypto'
+import { timestamp } from '../clock.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import { findEnrolledNode } from './find-node.ts'
+import { pointTurn } from './restore-point.ts'
+import type { Announcement } from './restore-point.ts'
+
+type Needs = Pick<Hub, 'records' | 'clock' | 'config' | 'turns'>
+
+export interface AnnouncedPoint {
+  readonly point: RestorePointRow
+  readonly files: readonly RestorePointFileRow[]
+  /** False for one that was announced before. */
+  readonly isNew: boolean
+}
+
+/**
+ * Keeps the announcement. Bytes that this very node brought before are not wanted again; those of other nodes do not count:
+ * who names a digest need not have the bytes.
+ * @throws {HubError} `node.unknown`; `node.left`; `upload.too_large`; `restore_point.changed` when the id is another's.
+ */
+export async function announcePoint(
+  hub: Needs,
+  {
+    node,
+    announcement,
+    dryRun,
+  }: {
+    readonly node: string
+    readonly announcement: Announcement
+    readonly dryRun: boolean
+  },
+): Promise<AnnouncedPoint> {
+  await findEnrolledNode(hub, node)
+  refuseTooLarge(announcement, hub.config.maxUploadBytes)
+  const announcementSha256 = createHash('sha256').update(JSON.stringify(announcement)).digest('hex')
+  const key = { node, id: announcement.id }
+  return await hub.turns.run(pointTurn(node), async () => {
+    const before = await hub.records.restorePoints.find(key)
+    if (before) {
+      if (before.announcementSha256 !== announcementSha256) throw changed(before)
+      return { point: before, files: await hub.records.restorePoints.filesOf(key), isNew: false }
+    }
+    const announcedAt = timestamp(hub.clock.now())
+    const point = pointRow(node, announcement, { announcementSha256, announcedAt })
+    const files = await fileRows(hub, node, announcement, announcedAt)
+    if (!dryRun)
+      await hub.records.transaction(async (records) => {
+        await records.restorePoints.add(point, files)
+      })
+    return { point, files, isNew: true }
+  })
+}
+
+/** The files that are to be sent. */
+export function wantedFiles({ point, files }: Pick<AnnouncedPoint, 'point' | 'files'>) {
+  if (point.state !== 'announced') return []
+  return files.filter(({ receivedAt }) => receivedAt === null).map(({ kind, name }) => ({ kind, name }))
+}
+
+function pointRow(
+  node: string,
+  announcement: Announcement,
+  known: Pick<RestorePointRow, 'announcementSha256' | 'announcedAt'>,
+): RestorePointRow {
+  const { id, app, cpv, reason, takenAt, hubNode, encrypted, schemaVersion } = announcement
+  return {
+    ...{ node, id, app, cpv, reason, hubNode, schemaVersion, encrypted: encrypted ? 1 : 0 },
+    takenAt: timestamp(new Date(takenAt)),
+    ...{ state: 'announced', refusal: null, completedAt: null },
+    ...known,
+  }
+}
+
+async function fileRows(
+  { records }: Needs,
+  node: string,
+  { id, files }: Announcement,
+  now: string,
+): Promise<readonly RestorePointFileRow[]> {
+  const here = await records.restorePoints.bytesOf(
+    node,
+    files.map(({ sha512 }) => sha512),
+  )
+  return files.map((file) => {
+    const sha256 = here.get(file.sha512) ?? null
+    return { node, point: id, ...file, sha256, receivedAt: sha256 === null ? null : now }
+  })
+}
+
+function refuseTooLarge({ files }: Announcement, limitBytes: number): void {
+  const tooLarge = files.find(({ sizeBytes }) => sizeBytes > limitBytes)
+  if (!tooLarge) return
+  throw new HubError(
+    'upload.too_large',
+    `${tooLarge.name} has ${String(tooLarge.sizeBytes)} bytes, and a file may have ${String(limitBytes)} here (HUB_MAX_UPLOAD)`,
+    { limitBytes },
+  )
+}
+
+function changed({ id, announcedAt }: RestorePointRow): HubError {
+  return new HubError(
+    'restore_point.changed',
+    `${id} was announced at ${announcedAt} with other files; a restore point never changes: give another one a new id`,
+  )
+}

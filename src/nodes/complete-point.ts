@@ -1,0 +1,163 @@
+/**
+ * The end of an upload: every file is here, and each package among them is one that the hub may give back to its node. A
+ * point is complete as a whole or refused as a whole; packages of a refused one are in no index.
+ */
+import { acceptBinpkg } from '../binpkgs/accept-binpkg.ts'
+import type { AcceptedBinpkg } from '../binpkgs/accept-binpkg.ts'
+import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
+import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
+import { judgeBinpkg } from '../binpkgs/judge-binpkg.ts'
+import { timestamp, unixSeconds } from '../clock.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { overlayName } from '../overlays/plan-overlay.ts'
+import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import { findPoint, pointTurn } from './restore-point.ts'
+
+type Needs = Pick<
+  Hub,
+  'records' | 'clock' | 'config' | 'limits' | 'turns' | 'binpkgBlobs' | 'binhostKey' | 'binhosts' | 'log'
+>
+
+export interface CompletedPoint {
+  readonly point: RestorePointRow
+  /** The packages as the node's binhost shows them; none of an encrypted point. */
+  readonly binpkgs: readonly BinpkgRow[]
+}
+
+/**
+ * Ends an announced point. One that is complete stays so and is given back.
+ * @throws {HubError} `restore_point.unknown`; `restore_point.incomplete`; `restore_point.ended` for a refused one; what
+ *   `judgeBinpkg` says: the point is refused then, and its bytes are not kept.
+ */
+export async function completePoint(hub: Needs, key: PointKey): Promise<CompletedPoint> {
+  return await hub.turns.run(pointTurn(key.node), async () => {
+    const point = await findPoint(hub, key)
+    const files = await hub.records.restorePoints.filesOf(key)
+    if (point.state === 'refused') throw ended(point)
+    if (point.state === 'complete') return { point, binpkgs: await shownBinpkgs(hub, point, files) }
+    refuseMissing(key, files)
+    try {
+      if (point.encrypted === 0) await acceptPackages(hub, point, files)
+    } catch (error) {
+      if (error instanceof HubError) await refuse(hub, point, files, error)
+      throw error
+    }
+    const completed = { state: 'complete', refusal: null, completedAt: timestamp(hub.clock.now()) } as const
+    await hub.records.restorePoints.finish(key, completed)
+    const complete = { ...point, ...completed }
+    return { point: complete, binpkgs: await shownBinpkgs(hub, complete, files) }
+  })
+}
+
+/** What cannot be gone back to is no restore point: the package that the node ran must be there. */
+async function acceptPackages(
+  hub: Needs,
+  point: RestorePointRow,
+  files: readonly RestorePointFileRow[],
+): Promise<void> {
+  for (const file of files) if (file.kind === 'binpkg') await acceptOnce(hub, point, file)
+  const binpkgs = await shownBinpkgs(hub, point, files)
+  if (binpkgs.some(({ cpv }) => cpv === point.cpv)) return
+  throw new HubError(
+    'binpkg.refused',
+    `the restore point says it is of ${point.cpv} and has no package of it`,
+  )
+}
+
+/** Bytes that became a package before, in another point or before a crash, are that package. */
+async function acceptOnce(hub: Needs, point: RestorePointRow, file: RestorePointFileRow): Promise<void> {
+  const { node } = point
+  if (await hub.records.binpkgs.findByUpload(node, file.sha512)) return
+  const overlays = hub.config.environments.map(({ name }) => overlayName(hub.config, name))
+  const path = hub.binpkgBlobs.path(file.sha512)
+  const judged = await judgeBinpkg(hub, { path, name: file.name, overlays })
+  const buildId = (await hub.records.binpkgs.newestBuildId(node, judged.cpv)) + 1
+  const accepted = await acceptBinpkg(hub, judged, buildId)
+  const timestampSec = await record(
+    hub,
+    binpkgRow(hub, point, file, { ...accepted, cpv: judged.cpv }),
+    accepted,
+  )
+  await accepted.adoption.settle()
+  // The signed file has its bytes too.
+  await hub.binpkgBlobs.remove(file.sha512)
+  await hub.binhosts.show(node, accepted.indexFields, timestampSec)
+}
+
+/** The row and the index's new TIMESTAMP, together. */
+async function record(hub: Needs, row: BinpkgRow, accepted: AcceptedBinpkg): Promise<number> {
+  try {
+    return await hub.records.transaction(async ({ binpkgs }) => {
+      const before = (await binpkgs.timestampSec(row.node)) ?? FIRST_TIMESTAMP_SEC
+      const timestampSec = nextTimestampSec(before, unixSeconds(hub.clock.now()))
+      await binpkgs.add(row)
+      await binpkgs.setTimestamp(row.node, timestampSec)
+      return timestampSec
+    })
+  } catch (error) {
+    await accepted.adoption.undo()
+    throw error
+  }
+}
+
+function binpkgRow(
+  hub: Pick<Hub, 'clock'>,
+  { node, id }: RestorePointRow,
+  file: RestorePointFileRow,
+  accepted: AcceptedBinpkg & { readonly cpv: string },
+): BinpkgRow {
+  const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields } = accepted
+  return {
+    ...{ node, cpv, binpkgBuildId, path, point: id, uploadedSha512: file.sha512, sha512, sha256, sizeBytes },
+    indexFields: JSON.stringify(indexFields),
+    acceptedAt: timestamp(hub.clock.now()),
+  }
+}
+
+/** The reason stays, the bytes do not, but for those that another point needs. */
+async function refuse(
+  hub: Needs,
+  point: RestorePointRow,
+  files: readonly RestorePointFileRow[],
+  { code, message }: HubError,
+): Promise<void> {
+  const key = { node: point.node, id: point.id }
+  const refusal = `${code}: ${message}`.slice(0, 2000)
+  await hub.records.transaction(async ({ restorePoints }) => {
+    await restorePoints.finish(key, { state: 'refused', refusal, completedAt: timestamp(hub.clock.now()) })
+    await restorePoints.forgetBytes(key)
+  })
+  for (const sha512 of new Set(files.map((file) => file.sha512)))
+    if (!(await hub.records.restorePoints.needsBlob(sha512))) await hub.binpkgBlobs.remove(sha512)
+  hub.log.warn({ node: point.node, point: point.id, refusal }, 'a restore point was refused')
+}
+
+function refuseMissing({ id }: PointKey, files: readonly RestorePointFileRow[]): void {
+  const missing = files
+    .filter(({ receivedAt }) => receivedAt === null)
+    .map(({ kind, name }) => ({ kind, name }))
+  const [first] = missing
+  if (!first) return
+  throw new HubError(
+    'restore_point.incomplete',
+    `${id} lacks ${String(missing.length)} of its files, ${first.name} among them: send them first`,
+    { wants: missing },
+  )
+}
+
+async function shownBinpkgs(
+  hub: Pick<Hub, 'records'>,
+  { node }: RestorePointRow,
+  files: readonly RestorePointFileRow[],
+): Promise<readonly BinpkgRow[]> {
+  const packages = files.filter(({ kind }) => kind === 'binpkg')
+  const rows = await Promise.all(
+    packages.map(async ({ sha512 }) => await hub.records.binpkgs.findByUpload(node, sha512)),
+  )
+  return rows.filter((row) => row !== undefined)
+}
+
+function ended({ id, refusal }: RestorePointRow): HubError {
+  return new HubError('restore_point.ended', `${id} was refused (${refusal ?? ''}); announce a new one`)
+}

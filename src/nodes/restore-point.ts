@@ -1,0 +1,81 @@
+/**
+ * A restore point as its node announces it: what it ran, and the files that it keeps, by their digests. Every text and
+ * list is bounded, since whoever has a node's token may send anything. No name becomes a path of the hub's.
+ */
+import { z } from 'zod'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import type { FileKind, PointKey, RestorePointRow } from '../records/restore-points.ts'
+import { RESTORE_POINT_ID } from './report.ts'
+
+const line = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters')
+
+const fileName = line(500).refine(
+  (name) => name.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+  'must be a relative path without . and ..',
+)
+
+/** `app-acme/shop/shop-1.0.0_p1-1.gpkg.tar`, and encrypted with `.age` behind it. */
+const BINPKG_NAME =
+  /^[A-Za-z0-9_][\w+.-]*\/(?:[A-Za-z0-9_][\w+-]*\/)?[A-Za-z0-9_][\w+.-]*\.gpkg\.tar(?:\.age)?$/
+
+const MOST_FILES = 2000
+
+const fileSchema = z
+  .strictObject({
+    kind: z.enum(['binpkg', 'dump', 'info']),
+    name: fileName,
+    sizeBytes: z.int().min(0),
+    sha512: z.string().regex(/^[0-9a-f]{128}$/, 'must be 128 lower-case hex digits'),
+  })
+  .refine(({ kind, name }) => kind !== 'binpkg' || BINPKG_NAME.test(name), {
+    path: ['name'],
+    message: 'must be <category>/<pn>/<pf>-<n>.gpkg.tar',
+  })
+
+export const announcementSchema = z.strictObject({
+  id: z.string().regex(RESTORE_POINT_ID, 'must be rp_<UTC stamp>_<6 of a-z and 0-9>'),
+  app: line(100),
+  cpv: line(255).regex(/^[A-Za-z0-9_][\w+.-]*\/[A-Za-z0-9_][\w+.-]*$/, 'must be a package with its version'),
+  reason: z.enum(['upgrade', 'rollback', 'manual', 'portage']),
+  takenAt: z.iso.datetime({ offset: true }).max(40),
+  hubNode: line(100),
+  encrypted: z.boolean(),
+  schemaVersion: z.int().min(0).nullable().default(null),
+  files: z
+    .array(fileSchema)
+    .max(MOST_FILES)
+    .refine(
+      (files) => new Set(files.map(({ kind, name }) => `${kind} ${name}`)).size === files.length,
+      'a file is named twice',
+    ),
+})
+
+export type Announcement = z.infer<typeof announcementSchema>
+
+/** The kinds of files by their places in addresses. */
+export const FILE_PLACES: Readonly<Record<string, FileKind>> = {
+  binpkgs: 'binpkg',
+  dumps: 'dump',
+  infos: 'info',
+}
+
+/** @throws {HubError} `restore_point.unknown`. */
+export async function findPoint(hub: Pick<Hub, 'records'>, key: PointKey): Promise<RestorePointRow> {
+  const point = await hub.records.restorePoints.find(key)
+  if (point) return point
+  throw new HubError(
+    'restore_point.unknown',
+    `${key.node} has no restore point ${JSON.stringify(key.id.slice(0, 100))} here`,
+  )
+}
+
+/** One at a time for a node: what an announcement counts on, an acceptance may not take away meanwhile. */
+export function pointTurn(node: string): string {
+  return `restore-points:${node}`
+}
