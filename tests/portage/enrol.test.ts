@@ -78,6 +78,21 @@ const tests = (): void => {
     expect(await client.sourcedMetadata(node)).toEqual([])
     expect(await node.bash(OWN_CACHE)).toBe('')
 
+    // Portage checks binary packages as this user, who must find the key, and trust in it.
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'gpg', '--batch']
+    const keys = await node.must(
+      ...[
+        ...asNobody,
+        '--no-auto-check-trustdb',
+        '--homedir',
+        '/etc/portage/gnupg',
+        '--list-keys',
+        '--with-colons',
+      ],
+    )
+    expect(keys).toMatch(/^pub:u:/m)
+    expect(keys).toContain(hub.hub.signingKey.fingerprint)
+
     using answers = watchAnswers(hub)
     await client.emerge(node, 'app-acme/small')
     expect(await node.must('cat', '/opt/small/run')).toBe('build 45\n')

@@ -232,8 +232,11 @@ async function fill(ask: FuzzedHub['ask']): Promise<Known> {
   await json('POST', `/environments/staging/releases/${release}/withdraw`, { reason: 'it was fuzzed' })
   await json('PUT', '/environments/staging/files/profiles/package.use', {})
   const tokens: Record<string, string> = { administrator: ADMIN_TOKEN }
-  for (const role of ROLES.slice(1))
-    tokens[role] = String((await json('POST', '/tokens', { name: role, role }))['token'])
+  await json('POST', '/nodes', { name: 'web1', environment: 'staging' })
+  for (const role of ROLES.slice(1)) {
+    const scope = role === 'enrol' ? { environments: ['staging'] } : {}
+    tokens[role] = String((await json('POST', '/tokens', { name: role, role, ...scope }))['token'])
+  }
   const { overlay } = (await json('GET', '/environments/staging')) as {
     readonly overlay: { readonly commit: string }
   }

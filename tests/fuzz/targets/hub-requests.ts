@@ -1,6 +1,7 @@
 /** Paths, queries, header fields and JSON bodies of every route. */
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { reportOf } from '../../support/node-reports.ts'
 import { judgeAnswer } from '../support/exchange.ts'
 import type { Exchange } from '../support/exchange.ts'
 import type { FuzzedHub } from '../support/hub-process.ts'
@@ -250,6 +251,8 @@ const BODIES: readonly (readonly [call: string, body: object])[] = [
     'POST /api/v1/tokens',
     { name: 'ci', role: 'uploader', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
   ],
+  ['POST /api/v1/nodes', { name: 'web2', environment: 'staging', machineId: '0'.repeat(32) }],
+  ['POST /api/v1/nodes/web1/report', reportOf(['app-hub/shop-1.0.1_p1'])],
   [
     'PATCH /api/v1/apps/shop',
     {
