@@ -85,7 +85,7 @@ async function createRollbackTable(db: Kysely<unknown>): Promise<void> {
     .addColumn('with_dump', 'integer', (c) => c.notNull().check(sql`with_dump in (0, 1)`))
     .addColumn('force', 'integer', (c) => c.notNull().check(sql`force in (0, 1)`))
     .addColumn('state', 'text', (c) =>
-      c.notNull().check(sql`state in ('requested', 'taken', 'done', 'failed', 'cancelled')`),
+      c.notNull().check(sql`state in ('requested', 'done', 'failed', 'cancelled')`),
     )
     .addColumn('requested_by', 'text', (c) => c.notNull())
     .addColumn('requested_at', 'text', (c) => c.notNull())
@@ -99,6 +99,6 @@ async function createRollbackTable(db: Kysely<unknown>): Promise<void> {
     .unique()
     .on('rollbacks')
     .columns(['node', 'app'])
-    .where(sql<boolean>`state in ('requested', 'taken')`)
+    .where(sql<boolean>`state = 'requested'`)
     .execute()
 }

@@ -14,6 +14,7 @@ import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
+import { rollbackRoutes } from './rollback-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
@@ -59,6 +60,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     tokenRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
+    rollbackRoutes(hub),
   )
   return routes
 }

@@ -18,6 +18,7 @@ export interface DataFolder extends AsyncDisposable {
   readonly paths: Paths
   readonly records: Records
   readonly blobs: BlobStore
+  readonly binpkgBlobs: BlobStore
   readonly trees: TreeStore
   /** A path as people are told it: from the data folder on. */
   shown(path: string): string
@@ -48,6 +49,7 @@ export async function openDataFolder(config: Config): Promise<DataFolder> {
     paths,
     records,
     blobs: await BlobStore.open(paths),
+    binpkgBlobs: await BlobStore.open({ ...paths, ...paths.binpkgs }, { isPrivate: true }),
     trees: new TreeStore(paths),
     shown: (path) => {
       const fromData = relative(paths.data, path)

@@ -2,6 +2,7 @@
 import cron from 'node-cron'
 import { resumePromotions } from '../environments/promote.ts'
 import type { Hub } from '../hub.ts'
+import { collectBinpkgs } from './collect-binpkgs.ts'
 import { collectUploads } from './collect-uploads.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { repackOverlays } from './repack-overlays.ts'
@@ -13,6 +14,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
   { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
+  { at: '37 4 * * *', name: 'collect binary packages', job: collectBinpkgs },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
 ]
 

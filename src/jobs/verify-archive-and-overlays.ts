@@ -8,6 +8,7 @@ import { verifyHistory } from './verify-history.ts'
 import { verifyMirror } from './verify-mirror.ts'
 import { verifyPackages } from './verify-packages.ts'
 import { verifyPublishedTree } from './verify-published-tree.ts'
+import { verifyRestorePoints } from './verify-restore-points.ts'
 import { verifyRepository } from './verify-repository.ts'
 import { Texts, verifyBuildTexts } from './verify-texts.ts'
 
@@ -24,6 +25,7 @@ export async function* verifyArchiveAndOverlays(
   // Whoever stops listening ends the generator, and the threads shall end with it.
   await using _threads = { [Symbol.asyncDispose]: closeDigestWorkers }
   yield* guarded('archive', verifyArchive(folder, onProgress))
+  yield* guarded('restore points', verifyRestorePoints(folder, onProgress))
   yield* guarded('builds', verifyBuildTexts(records, texts, onProgress))
   for (const { name: environment } of config.environments) {
     const needs = { records, texts, environment }

@@ -2,17 +2,18 @@
  * The end of an upload: every file is here, and each package among them is one that the hub may give back to its node. A
  * point is complete as a whole or refused as a whole; packages of a refused one are in no index.
  */
-import { acceptBinpkg } from '../binpkgs/accept-binpkg.ts'
-import type { AcceptedBinpkg } from '../binpkgs/accept-binpkg.ts'
 import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
 import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
 import { judgeBinpkg } from '../binpkgs/judge-binpkg.ts'
+import { signForBinhost } from '../binpkgs/sign-for-binhost.ts'
+import type { SignedBinpkg } from '../binpkgs/sign-for-binhost.ts'
 import { timestamp, unixSeconds } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
-import { findPoint, pointTurn } from './restore-point.ts'
+import { removeUnneededBlob } from './remove-unneeded-blob.ts'
+import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<
   Hub,
@@ -73,41 +74,45 @@ async function acceptOnce(hub: Needs, point: RestorePointRow, file: RestorePoint
   const path = hub.binpkgBlobs.path(file.sha512)
   const judged = await judgeBinpkg(hub, { path, name: file.name, overlays })
   const buildId = (await hub.records.binpkgs.newestBuildId(node, judged.cpv)) + 1
-  const accepted = await acceptBinpkg(hub, judged, buildId)
-  const timestampSec = await record(
-    hub,
-    binpkgRow(hub, point, file, { ...accepted, cpv: judged.cpv }),
-    accepted,
-  )
-  await accepted.adoption.settle()
+  await using signed = await signForBinhost(hub, judged, buildId)
+  const timestampSec = await keep(hub, binpkgRow(hub, point, file, signed), signed.uploadPath)
   // The signed file has its bytes too.
-  await hub.binpkgBlobs.remove(file.sha512)
-  await hub.binhosts.show(node, accepted.indexFields, timestampSec)
+  await removeUnneededBlob(hub, file.sha512)
+  await hub.binhosts.show(node, signed.indexFields, timestampSec)
 }
 
-/** The row and the index's new TIMESTAMP, together. */
-async function record(hub: Needs, row: BinpkgRow, accepted: AcceptedBinpkg): Promise<number> {
-  try {
-    return await hub.records.transaction(async ({ binpkgs }) => {
-      const before = (await binpkgs.timestampSec(row.node)) ?? FIRST_TIMESTAMP_SEC
-      const timestampSec = nextTimestampSec(before, unixSeconds(hub.clock.now()))
-      await binpkgs.add(row)
-      await binpkgs.setTimestamp(row.node, timestampSec)
+/** The file, then its row and the index's new TIMESTAMP together. */
+async function keep(hub: Needs, row: BinpkgRow, uploadPath: string): Promise<number> {
+  return await hub.turns.run(BLOB_TURN, async () => {
+    const adoption = await hub.binpkgBlobs.adopt(uploadPath, row.sha512)
+    try {
+      const timestampSec = await record(hub, row)
+      await adoption.settle()
       return timestampSec
-    })
-  } catch (error) {
-    await accepted.adoption.undo()
-    throw error
-  }
+    } catch (error) {
+      await adoption.undo()
+      throw error
+    }
+  })
+}
+
+async function record(hub: Needs, row: BinpkgRow): Promise<number> {
+  return await hub.records.transaction(async ({ binpkgs }) => {
+    const before = (await binpkgs.timestampSec(row.node)) ?? FIRST_TIMESTAMP_SEC
+    const timestampSec = nextTimestampSec(before, unixSeconds(hub.clock.now()))
+    await binpkgs.add(row)
+    await binpkgs.setTimestamp(row.node, timestampSec)
+    return timestampSec
+  })
 }
 
 function binpkgRow(
   hub: Pick<Hub, 'clock'>,
   { node, id }: RestorePointRow,
   file: RestorePointFileRow,
-  accepted: AcceptedBinpkg & { readonly cpv: string },
+  signed: SignedBinpkg,
 ): BinpkgRow {
-  const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields } = accepted
+  const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields } = signed
   return {
     ...{ node, cpv, binpkgBuildId, path, point: id, uploadedSha512: file.sha512, sha512, sha256, sizeBytes },
     indexFields: JSON.stringify(indexFields),
@@ -128,8 +133,7 @@ async function refuse(
     await restorePoints.finish(key, { state: 'refused', refusal, completedAt: timestamp(hub.clock.now()) })
     await restorePoints.forgetBytes(key)
   })
-  for (const sha512 of new Set(files.map((file) => file.sha512)))
-    if (!(await hub.records.restorePoints.needsBlob(sha512))) await hub.binpkgBlobs.remove(sha512)
+  for (const sha512 of new Set(files.map((file) => file.sha512))) await removeUnneededBlob(hub, sha512)
   hub.log.warn({ node: point.node, point: point.id, refusal }, 'a restore point was refused')
 }
 

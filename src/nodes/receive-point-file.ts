@@ -6,7 +6,7 @@ import type { ReceivedFile } from '../builds/receive-bytes.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { FileKey, PointKey, RestorePointFileRow } from '../records/restore-points.ts'
-import { findPoint, pointTurn } from './restore-point.ts'
+import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'binpkgBlobs' | 'turns'>
 
@@ -52,14 +52,16 @@ export async function receivePointFile(
     const { state } = await findPoint(hub, key)
     if (state !== 'announced')
       throw new HubError('restore_point.ended', `${key.id} is ${state}: it takes no more files`)
-    const adoption = await hub.binpkgBlobs.adopt(received.path, sha512)
-    try {
-      await hub.records.restorePoints.received(key, { sha512, sha256 }, timestamp(hub.clock.now()))
-    } catch (error) {
-      await adoption.undo()
-      throw error
-    }
-    await adoption.settle()
+    await hub.turns.run(BLOB_TURN, async () => {
+      const adoption = await hub.binpkgBlobs.adopt(received.path, sha512)
+      try {
+        await hub.records.restorePoints.received(key, { sha512, sha256 }, timestamp(hub.clock.now()))
+        await adoption.settle()
+      } catch (error) {
+        await adoption.undo()
+        throw error
+      }
+    })
   })
 }
 

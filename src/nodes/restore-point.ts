@@ -79,3 +79,6 @@ export async function findPoint(hub: Pick<Hub, 'records'>, key: PointKey): Promi
 export function pointTurn(node: string): string {
   return `restore-points:${node}`
 }
+
+/** From a blob to its row: who collects blobs without one must not come between. */
+export const BLOB_TURN = 'binpkg-blobs'

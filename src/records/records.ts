@@ -9,6 +9,7 @@ import { PartialUploadRecords } from './partial-uploads.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
 import { BinpkgRecords, RestorePointRecords } from './restore-points.ts'
+import { RollbackRecords } from './rollbacks.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
 
 export class Records {
@@ -24,6 +25,7 @@ export class Records {
   readonly partialUploads: PartialUploadRecords
   readonly restorePoints: RestorePointRecords
   readonly binpkgs: BinpkgRecords
+  readonly rollbacks: RollbackRecords
   readonly nodes: NodeRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
@@ -39,6 +41,7 @@ export class Records {
     this.partialUploads = new PartialUploadRecords(db)
     this.restorePoints = new RestorePointRecords(db)
     this.binpkgs = new BinpkgRecords(db)
+    this.rollbacks = new RollbackRecords(db)
     this.nodes = new NodeRecords(db)
   }
 

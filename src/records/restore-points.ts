@@ -171,6 +171,28 @@ export class RestorePointRecords {
       .executeTakeFirst()
     return (file ?? binpkg) !== undefined
   }
+
+  /** Every file and package whose bytes must be here. */
+  async *neededBlobs(): AsyncGenerator<{
+    readonly node: string
+    readonly point: string
+    readonly name: string
+    readonly sha512: string
+  }> {
+    const files = this.#db
+      .selectFrom('restorePointFiles')
+      .leftJoin('binpkgs', (join) =>
+        join
+          .onRef('binpkgs.node', '=', 'restorePointFiles.node')
+          .onRef('binpkgs.uploadedSha512', '=', 'restorePointFiles.sha512'),
+      )
+      .select(['restorePointFiles.node', 'restorePointFiles.point', 'restorePointFiles.name'])
+      .select('restorePointFiles.sha512')
+      .where('restorePointFiles.receivedAt', 'is not', null)
+      .where('binpkgs.sha512', 'is', null)
+    yield* await files.execute()
+    yield* await this.#db.selectFrom('binpkgs').select(['node', 'point', 'path as name', 'sha512']).execute()
+  }
 }
 
 export class BinpkgRecords {
@@ -212,6 +234,16 @@ export class BinpkgRecords {
       .where('node', '=', node)
       .where('uploadedSha512', '=', uploadedSha512)
       .executeTakeFirst()
+  }
+
+  /** Whether these are the bytes of a package that a binhost shows. */
+  async isShown(sha512: string): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('binpkgs')
+      .select('sha512')
+      .where('sha512', '=', sha512)
+      .executeTakeFirst()
+    return row !== undefined
   }
 
   /** The highest build id that the node's packages of this version have; 0 for none. */

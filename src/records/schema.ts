@@ -292,7 +292,7 @@ export interface RollbackTable {
   point: string
   withDump: number
   force: number
-  state: 'requested' | 'taken' | 'done' | 'failed' | 'cancelled'
+  state: 'requested' | 'done' | 'failed' | 'cancelled'
   requestedBy: string
   requestedAt: string
   finishedAt: string | null

@@ -114,6 +114,20 @@ const ROUTES: readonly Route[] = [
   { call: `GET /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, allowed: [] },
   { call: `PUT /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, body: BYTES, allowed: [] },
   { call: 'GET /binhost/nodes/web1/Packages', allowed: [] },
+  {
+    call: 'POST /api/v1/rollbacks?dryRun=true',
+    body: { node: 'web1', app: 'shop', force: true },
+    allowed: [],
+  },
+  { call: 'GET /api/v1/rollbacks', allowed: [] },
+  { call: 'GET /api/v1/rollbacks/$rollback', allowed: [] },
+  { call: 'DELETE /api/v1/rollbacks/$rollback?dryRun=true', allowed: [] },
+  { call: 'GET /api/v1/nodes/web1/rollbacks', allowed: [] },
+  {
+    call: 'POST /api/v1/nodes/web1/rollbacks/$rollback/result',
+    body: { status: 0 },
+    allowed: [],
+  },
   { call: 'GET /git/staging.git/info/refs?service=git-upload-pack', allowed: READERS },
   {
     call: 'POST /git/staging.git/git-upload-pack',
@@ -163,6 +177,9 @@ async function keepPoint(token: string): Promise<void> {
   await points.announce(announcementOf([dump], { encrypted: true }))
   await points.put(dump)
   await points.complete()
+  const asked = await hub.as().post('/api/v1/rollbacks').send({ node: 'web1', app: 'shop' })
+  ids['$rollback'] = asked.body.id
+  await hub.as(token).post(`/api/v1/nodes/web1/rollbacks/${ids['$rollback']}/result`).send({ status: 0 })
 }
 
 async function call(

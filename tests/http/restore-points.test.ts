@@ -1,9 +1,12 @@
 /** Restore points from announcement to verdict, and the binhost that they fill. */
-import { readdir, writeFile } from 'node:fs/promises'
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { verifyGpkg } from '../../src/binpkgs/verify-binpkg.ts'
+import { collectBinpkgs } from '../../src/jobs/collect-binpkgs.ts'
+import { openDataFolder } from '../../src/jobs/open-data-folder.ts'
+import { verifyRestorePoints } from '../../src/jobs/verify-restore-points.ts'
 import { parsePackagesIndex } from '../../src/gentoo/packages-index.ts'
 import {
   BINPKG,
@@ -216,6 +219,45 @@ describe('a restore point', () => {
     expect(packages.map(({ BUILD_ID }) => BUILD_ID)).toEqual(['1', '2'])
   })
 })
+
+test('bytes that two nodes sent stay until both have their package', async () => {
+  await using hub = await createTestHub()
+  const { points, binpkg } = await prepare(hub)
+  const other = pointsOf(hub, 'web2', await enrolNode(hub, 'web2'))
+  for (const each of [points, other]) {
+    await each.announce(announcementOf([binpkg]))
+    await each.put(binpkg)
+  }
+  expect((await points.complete()).body.state).toBe('complete')
+  expect((await other.complete()).body.state).toBe('complete')
+  await collectBinpkgs(hub.hub)
+  expect((await stored(hub)).length).toBe(new Set(await stored(hub)).size)
+  for (const each of [points, other]) expect((await each.index(BINPKG)).status).toBe(200)
+  expect(await findings(hub)).toEqual([])
+})
+
+test('verify finds what changed or is missing, and nothing in a hub that is whole', async () => {
+  await using hub = await createTestHub()
+  const taken = await prepare(hub)
+  await sendAll(taken, [taken.binpkg, DUMP])
+  expect(await findings(hub)).toEqual([])
+  const [first = '', second = ''] = await stored(hub)
+  const at = (sha512: string): string => join(hub.directory, 'binpkgs', sha512.slice(0, 2), sha512)
+  await chmod(at(first), 0o600)
+  await writeFile(at(first), 'other bytes')
+  await rm(at(second))
+  expect(await findings(hub)).toEqual([
+    expect.stringContaining('its bytes have changed'),
+    expect.stringContaining('is missing'),
+  ])
+})
+
+async function findings(hub: TestHub): Promise<readonly string[]> {
+  await using folder = await openDataFolder(hub.hub.config)
+  const found: string[] = []
+  for await (const { what } of verifyRestorePoints(folder, () => undefined)) found.push(what)
+  return found
+}
 
 describe('what is refused', () => {
   test('bytes other than those announced leave nothing', async () => {

@@ -40,7 +40,15 @@ const tests = (): void => {
     expect(more).toEqual([])
     expect(upgraded.result['restorePoint']).toBe(point)
     expect(await readPoint(node, point)).toMatchObject({
-      ...{ id: point, app: 'shop', cpv: ONE, slot: '0', repo: 'hub-staging', reason: 'upgrade', uploaded: false },
+      ...{
+        id: point,
+        app: 'shop',
+        cpv: ONE,
+        slot: '0',
+        repo: 'hub-staging',
+        reason: 'upgrade',
+        uploaded: false,
+      },
       schema: { version: 1, reversibleFrom: 1 },
       configFiles: expect.arrayContaining([
         expect.objectContaining({ path: '/etc/shop.toml', modified: true, mode: 0o604, uid: 56, gid: 78 }),
@@ -79,10 +87,16 @@ const tests = (): void => {
     expect((await pointIds(node)).length).toBe(2)
     await node.must('emerge', '--update', '--oneshot', 'app-acme/shop')
     expect(await shopState(node)).toBe(before)
-    expect((await hubNode(node, 'upgrade', 'shop')).result).toMatchObject({ result: 'nothing_to_do', status: 0 })
+    expect((await hubNode(node, 'upgrade', 'shop')).result).toMatchObject({
+      result: 'nothing_to_do',
+      status: 0,
+    })
     expect((await hubNode(node, 'upgrade', 'shop=2')).result).toMatchObject({ code: 'node.held', status: 23 })
 
-    expect((await hubNode(node, 'lift', 'shop')).result).toMatchObject({ result: 'lifted', heldAt: '1.0.0_p1' })
+    expect((await hubNode(node, 'lift', 'shop')).result).toMatchObject({
+      result: 'lifted',
+      heldAt: '1.0.0_p1',
+    })
     await node.must('emerge', '--update', '--oneshot', 'app-acme/shop')
     expect(await client.installedPackages(node)).toEqual([TWO])
     // Edited before, and still known as edited: the new default is a proposal again.
@@ -108,19 +122,31 @@ const tests = (): void => {
       expect(await shopState(node)).toBe(before)
       expect(await pointFolders(node)).toEqual([])
     }
-    await node.bash('mount -t tmpfs -o size=16k none /var/lib/portage-hub; hub-node backup shop --json && exit 1; [ $? = 20 ]')
+    await node.bash(
+      'mount -t tmpfs -o size=16k none /var/lib/portage-hub; hub-node backup shop --json && exit 1; [ $? = 20 ]',
+    )
     expect(await shopState(node)).toBe(before)
   })
 
   test('a build that is not healthy goes back by itself, and is not installed again by the next update', async () => {
     await using hub = await createTestHub(HUB)
     await using node = await openNode('unhealthy')
-    await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }, { build: 3, says: { schema: { version: 3, reversibleFrom: 2 } } }])
+    await hostWithShop(node, hub, [
+      { build: 1 },
+      { build: 2 },
+      { build: 3, says: { schema: { version: 3, reversibleFrom: 2 } } },
+    ])
     const before = await shopState(node)
     await node.bash('touch /root/unhealthy-2 /root/unhealthy-3')
     const { status, result, output } = await hubNode(node, 'upgrade', 'shop=2')
     expect(status, output).toBe(21)
-    expect(result).toMatchObject({ result: 'rolled_back', code: 'health.failed', from: ONE, to: ONE, target: TWO })
+    expect(result).toMatchObject({
+      result: 'rolled_back',
+      code: 'health.failed',
+      from: ONE,
+      to: ONE,
+      target: TWO,
+    })
     expect(await shopState(node)).toBe(before)
     expect(await node.read(MASK)).toContain(`>${ONE}::hub-staging\n`)
 
@@ -136,12 +162,23 @@ const tests = (): void => {
     await using node = await openNode('killed-early')
     await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
     const before = await shopState(node)
-    const steps = ['upgrade.begun', 'upgrade.fetched', 'backup.packed', 'backup.synced', 'upgrade.saved', 'upgrade.armed']
+    const steps = [
+      'upgrade.begun',
+      'upgrade.fetched',
+      'backup.packed',
+      'backup.synced',
+      'upgrade.saved',
+      'upgrade.armed',
+    ]
     for (const step of steps) {
       const killed = await hubNodeKilledAt(node, step, 'upgrade', 'shop')
       expect(killed.status, killed.output).toBe(137)
       const next = await hubNode(node, 'confirm')
-      expect(next.result['recovered'], next.output).toMatchObject({ result: 'unchanged', code: 'killed', to: ONE })
+      expect(next.result['recovered'], next.output).toMatchObject({
+        result: 'unchanged',
+        code: 'killed',
+        to: ONE,
+      })
       expect(await shopState(node)).toBe(before)
       expect(await pointFolders(node)).toEqual(await pointIds(node))
     }
@@ -186,7 +223,14 @@ const tests = (): void => {
     }
     await node.write('root/hooks/postinst-1', POWER_CUT, 0o755)
     expect((await hubNode(node, 'rollback', '--yes')).status).toBe(137)
-    for (const step of ['back.stopped', 'back.merged', 'back.fenced', 'back.configured', 'back.loaded', 'back.started']) {
+    for (const step of [
+      'back.stopped',
+      'back.merged',
+      'back.fenced',
+      'back.configured',
+      'back.loaded',
+      'back.started',
+    ]) {
       const killed = await hubNodeKilledAt(node, step, 'confirm')
       expect(killed.status, killed.output).toBe(137)
     }
@@ -211,7 +255,9 @@ const tests = (): void => {
     await node.bash(`echo 'FEATURES="\${FEATURES} binpkg-request-signature"' >> /etc/portage/make.conf`)
     const upgraded = await hubNode(node, 'upgrade', 'shop')
     expect(upgraded.status, upgraded.output).toBe(0)
-    expect(upgraded.result['warnings']).toEqual([expect.stringContaining('the hub cannot be reached: not synced')])
+    expect(upgraded.result['warnings']).toEqual([
+      expect.stringContaining('the hub cannot be reached: not synced'),
+    ])
     expect((await hubNode(node, 'upload')).result).toMatchObject({ status: 20, code: 'upload.incomplete' })
     const back = await hubNode(node, 'rollback', '--app', 'shop', '--yes')
     expect(back.status, back.output).toBe(0)
@@ -222,7 +268,10 @@ const tests = (): void => {
   test('a rollback across an irreversible schema is refused, and forced it is recorded; a dump comes back if asked', async () => {
     await using hub = await createTestHub(HUB)
     await using node = await openNode('schema')
-    await hostWithShop(node, hub, [{ build: 1 }, { build: 2, says: { schema: { version: 2, reversibleFrom: 2 } } }])
+    await hostWithShop(node, hub, [
+      { build: 1 },
+      { build: 2, says: { schema: { version: 2, reversibleFrom: 2 } } },
+    ])
     expect((await hubNode(node, 'upgrade', 'shop')).status).toBe(0)
     await node.bash('echo migrated > /var/lib/shop/data')
     const refused = await hubNode(node, 'rollback', '--yes')
@@ -240,9 +289,12 @@ const tests = (): void => {
     expect(forced.status, forced.output).toBe(0)
     expect(forced.result['forced']).toEqual([expect.stringContaining('schema 2')])
     expect(await node.read('var/lib/shop/data')).toBe('row 1\nrow 2\n')
-    expect((await readFile(node.path('var/lib/portage-hub/state/history.jsonl'), 'utf8')).trimEnd().split('\n').at(-1)).toContain(
-      'schema 2',
-    )
+    expect(
+      (await readFile(node.path('var/lib/portage-hub/state/history.jsonl'), 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .at(-1),
+    ).toContain('schema 2')
   })
 
   test('an upgrade that nobody confirms in time goes back, also when whoever began it was killed', async () => {
@@ -288,7 +340,9 @@ const tests = (): void => {
     expect(back.status, back.output).toBe(0)
     expect(await node.bash('sha256sum /opt/shop/bin/* /opt/shop/only-1')).toBe(before)
     expect(await node.read('etc/shop.toml')).toBe('edited\n')
-    expect(await node.bash('grep -rl "empty file because" /etc/shop /etc/shop.toml || echo none')).toBe('none\n')
+    expect(await node.bash('grep -rl "empty file because" /etc/shop /etc/shop.toml || echo none')).toBe(
+      'none\n',
+    )
   })
 
   test('nothing installed is nothing to back up, and leaving takes away what the hub had put there', async () => {
@@ -302,7 +356,9 @@ const tests = (): void => {
     expect(fresh.status, fresh.output).toBe(0)
     expect(fresh.output).toContain('there is nothing to back up, and no restore point')
     expect(fresh.result).toMatchObject({ result: 'upgraded', from: null, to: ONE, restorePoint: null })
-    expect((await hubNode(node, 'rollback', '--app', 'shop', '--yes')).result).toMatchObject({ code: 'restore.none' })
+    expect((await hubNode(node, 'rollback', '--app', 'shop', '--yes')).result).toMatchObject({
+      code: 'restore.none',
+    })
 
     await node.bash(`mkdir /etc/portage/binrepos.conf; echo x > /etc/portage/binrepos.conf/portage-hub.conf
       printf '# portage-hub begin\\nA="b"\\n# portage-hub end\\n' >> /etc/portage/make.conf`)

@@ -1,0 +1,57 @@
+/** A package that was judged becomes one that a binhost may show: signed, and described for its index. */
+import { unixSeconds } from '../clock.ts'
+import { digestFile } from '../builds/digest-file.ts'
+import { cp, parseCpv, pf } from '../gentoo/cpv.ts'
+import type { IndexFields } from '../gentoo/packages-index.ts'
+import type { Hub } from '../hub.ts'
+import type { JudgedBinpkg } from './judge-binpkg.ts'
+import { readIndexEntry } from './read-index-entry.ts'
+import { signGpkg } from './sign-binpkg.ts'
+
+/** A file that waits to be adopted by the store. Disposing it removes it, unless it was. */
+export interface SignedBinpkg extends AsyncDisposable {
+  readonly uploadPath: string
+  /** In its binhost. */
+  readonly path: string
+  readonly cpv: string
+  readonly binpkgBuildId: number
+  readonly sha512: string
+  readonly sha256: string
+  readonly sizeBytes: number
+  readonly indexFields: IndexFields
+}
+
+/** @param binpkgBuildId one that no package of this version has in its binhost; quickpkg gives none. */
+export async function signForBinhost(
+  hub: Pick<Hub, 'binpkgBlobs' | 'binhostKey' | 'clock'>,
+  { gpkg, cpv }: Pick<JudgedBinpkg, 'gpkg' | 'cpv'>,
+  binpkgBuildId: number,
+): Promise<SignedBinpkg> {
+  const parsed = parseCpv(cpv)
+  const path = `${cp(parsed)}/${pf(parsed)}-${binpkgBuildId}.gpkg.tar`
+  // A clock that went back behind the key's time cannot sign.
+  const now = new Date(Math.max(hub.clock.now().getTime(), hub.binhostKey.createdSec * 1000))
+  const signer = {
+    detached: async (pieces: AsyncIterable<Uint8Array>) => await hub.binhostKey.signStream(pieces, now),
+    clearSign: async (text: string) => await hub.binhostKey.clearSign(text, now),
+  }
+  const { path: uploadPath, handle } = await hub.binpkgBlobs.createUpload()
+  const discard = async (): Promise<void> => await hub.binpkgBlobs.discard(uploadPath)
+  try {
+    try {
+      await signGpkg(gpkg, handle, signer, unixSeconds(now))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    const { sha512, sha256, sizeBytes } = await digestFile(uploadPath)
+    // The time that nodes stamp on their copy and compare with the index later: it goes with the bytes.
+    const place = { path, binpkgBuildId, mtimeSec: unixSeconds(now) }
+    const indexFields = await readIndexEntry(uploadPath, place)
+    const file = { uploadPath, path, cpv, binpkgBuildId, sha512, sha256, sizeBytes, indexFields }
+    return { ...file, [Symbol.asyncDispose]: discard }
+  } catch (error) {
+    await discard()
+    throw error
+  }
+}

@@ -1,0 +1,103 @@
+/** `/rollbacks`: asked for here, taken by the node at its next contact. */
+import { Router } from 'express'
+import type { Request, Response } from 'express'
+import { z } from 'zod'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import { endRollback, findRollback, requestRollback } from '../nodes/roll-back.ts'
+import type { RollbackRow } from '../records/rollbacks.ts'
+import { authorize } from './auth.ts'
+import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
+
+const requestSchema = z.strictObject({
+  node: z.string(),
+  app: z.string(),
+  restorePoint: z.string().nullable().default(null),
+  withDump: z.boolean().default(false),
+  force: z.boolean().default(false),
+})
+
+/** `status` is the exit status of hub-node: 0 says that it went back. */
+const resultSchema = z.object({ status: z.int().min(0).max(255), detail: z.string().max(4000).optional() })
+
+const STATES = ['requested', 'done', 'failed', 'cancelled'] as const
+
+export function rollbackRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.post('/rollbacks', async (request, response) => {
+    const { name: by } = authorize(response, { to: 'administer' })
+    const { restorePoint: point, ...wish } = parseWith(requestSchema, request.body, 'the rollback')
+    const dryRun = isDryRun(request)
+    const { rollback, preview } = await requestRollback(hub, { ...wish, point, by, dryRun })
+    if (!dryRun) response.status(201).location(`${request.baseUrl}/rollbacks/${rollback.id}`)
+    response.json({ ...rollbackJson(rollback), preview, ...(dryRun && { dryRun }) })
+  })
+  routes.get('/rollbacks', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    await sendRollbacks(hub, request, response, query(request, 'node'))
+  })
+  routes.get('/rollbacks/:rollback', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    response.json(rollbackJson(await findRollback(hub, parameter(request, 'rollback'))))
+  })
+  routes.delete('/rollbacks/:rollback', async (request, response) => {
+    const { name } = authorize(response, { to: 'administer' })
+    const id = parameter(request, 'rollback')
+    const end = { state: 'cancelled', detail: `by ${name}` } as const
+    const dryRun = isDryRun(request)
+    const rollback = dryRun ? await findRollback(hub, id) : await endRollback(hub, id, end)
+    response.json({ ...rollbackJson(rollback), ...(dryRun && { dryRun }) })
+  })
+  addNodeRoutes(hub, routes)
+  return routes
+}
+
+/** What the node itself asks and tells. */
+function addNodeRoutes(hub: Hub, routes: Router): void {
+  routes.get('/nodes/:node/rollbacks', async (request, response) => {
+    const node = ownNode(request, response)
+    await sendRollbacks(hub, request, response, node)
+  })
+  routes.post('/nodes/:node/rollbacks/:rollback/result', async (request, response) => {
+    const node = ownNode(request, response)
+    const { status, detail = null } = parseWith(resultSchema, request.body, 'the result')
+    if (isDryRun(request)) throw new HubError('request.invalid', 'this has no dry run; leave ?dryRun= out')
+    const id = parameter(request, 'rollback')
+    // Of another node's it is told as little as of one that there is not.
+    if ((await findRollback(hub, id)).node !== node)
+      throw new HubError('rollback.unknown', `${node} has no rollback ${id}`)
+    const state = status === 0 ? 'done' : 'failed'
+    const told = [`hub-node ended with status ${String(status)}`, ...(detail === null ? [] : [detail])].join(
+      ': ',
+    )
+    response.json(rollbackJson(await endRollback(hub, id, { state, detail: told })))
+  })
+}
+
+function ownNode(request: Request, response: Response): string {
+  const node = parameter(request, 'node')
+  authorize(response, { to: 'act as node', node })
+  return node
+}
+
+async function sendRollbacks(
+  hub: Pick<Hub, 'records'>,
+  request: Request,
+  response: Response,
+  node: string | null,
+): Promise<void> {
+  const text = query(request, 'state')
+  const state = STATES.find((one) => one === text) ?? null
+  if (text !== null && state === null)
+    throw new HubError('request.invalid', `?state= is one of ${STATES.join(', ')}`)
+  sendPage(
+    request,
+    response,
+    await hub.records.rollbacks.list({ node, state }, pageRequest(request)),
+    rollbackJson,
+  )
+}
+
+function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {
+  return { ...rollback, restorePoint: point, withDump: withDump === 1, force: force === 1 }
+}

@@ -1,0 +1,121 @@
+/** A node from its enrolment to a rollback through the hub's binhost: the hub's own program and Portage on a real host. */
+import { expect, test } from 'vitest'
+import { readHubNodeProgram } from '../../src/hub-node-program.ts'
+import { tarball } from '../support/tarballs.ts'
+import { createTestHub } from '../support/test-hub.ts'
+import type { TestHub } from '../support/test-hub.ts'
+import { openNode } from './support/gentoo-node.ts'
+import type { GentooNode } from './support/gentoo-node.ts'
+import * as client from './support/portage-client.ts'
+import { describeWithPortage } from './support/portage.ts'
+
+const ONE = 'app-acme/shop-1.0.0_p1'
+const TWO = 'app-acme/shop-1.0.0_p2'
+
+const RECIPE = `
+install:
+  files: [{from: shop.toml, to: /etc/shop/shop.toml, config: true}]
+backup: {commands: ['cp /root/data "$HUB_BACKUP_DIR/shop.dump"'], timeout: 30s, expect: [shop.dump]}
+restore: {commands: ['cp "$HUB_BACKUP_DIR/shop.dump" /root/data'], timeout: 30s}
+schema: {version: 1}
+health: {command: 'test -x /opt/shop/run', timeout: 10s}
+`
+
+async function upload(hub: TestHub, build: number): Promise<void> {
+  const bytes = tarball({
+    'shop/run': `#!/bin/sh\necho ${String(build)}\n`,
+    'shop/shop.toml': `build = ${String(build)}\n`,
+  })
+  const recipe = `${RECIPE.trim()}\n`.replace('install:', 'install:\n  executables: [run]')
+  const reply = await hub.upload('shop', bytes, { build: String(build), version: '1.0.0', recipe })
+  if (reply.status !== 201) throw new Error(reply.text)
+}
+
+async function enrolled(hub: TestHub, name: string): Promise<GentooNode> {
+  const node = await openNode(name)
+  const token = await hub.token('enrol', { environments: ['staging'] })
+  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name "$2" --token "$3" --yes'
+  await node.bash(script, hub.url, name, token)
+  return node
+}
+
+/** A checkout's Portage is no module that Python finds by itself. */
+const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
+
+async function hubNode(node: GentooNode, ...args: readonly string[]): Promise<string> {
+  return await node.must('env', ...MODULE, 'hub-node', ...args)
+}
+
+/** All that a rollback must bring back; proposals for edited files aside, which an upgrade by Portage leaves. */
+async function state(node: GentooNode): Promise<string> {
+  return await node.bash(
+    'find /opt/shop /etc/shop ! -name "._cfg*" -printf "%p %y %m %u:%g %l\\n" -type f -exec sha256sum {} + | sort',
+  )
+}
+
+interface Listed {
+  readonly body: {
+    readonly items: readonly { readonly id: string; readonly state: string; readonly cpv: string }[]
+  }
+}
+
+const tests = (): void => {
+  test('an upgrade is kept by the hub, and its binhost brings the version before back, signatures verified', async () => {
+    await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
+    await upload(hub, 1)
+    await using node = await enrolled(hub, 'web1')
+    expect(await hubNode(node, '--help')).toContain('rollback')
+    await client.emerge(node, 'app-acme/shop')
+    await node.bash('echo row > /root/data; echo "mine = 1" > /etc/shop/shop.toml')
+    const before = await state(node)
+
+    await upload(hub, 2)
+    await hubNode(node, 'upgrade', 'shop', '--yes')
+    expect(await client.installedPackages(node)).toContain(TWO)
+    const { body } = (await hub.as().get('/api/v1/nodes/web1/restore-points')) as Listed
+    expect(body.items).toMatchObject([{ cpv: ONE, state: 'complete', reason: 'upgrade', schemaVersion: 1 }])
+    const point = body.items[0]?.id ?? ''
+    const dump = await hub.as().get(`/api/v1/nodes/web1/restore-points/${point}/dumps/shop.dump`).buffer()
+    expect(String(dump.body)).toBe('row\n')
+
+    // By Portage alone: the local copy of the point is not looked at.
+    const settings = await node.bash('cat /etc/portage/binrepos.conf/*')
+    expect(settings).toMatch(/^verify-signature = true$/m)
+    await node.must('emerge', '--oneshot', '--getbinpkgonly', `=${ONE}`)
+    expect(await client.installedPackages(node)).toContain(ONE)
+    // What was edited stays edited; the package has it as it was when it was packed.
+    expect(await state(node)).toBe(before)
+
+    await hubNode(node, 'upgrade', 'shop', '--yes')
+    await node.bash('echo lost >> /root/data')
+    await hubNode(node, 'rollback', '--app', 'shop', '--with-dump', '--yes')
+    expect(await state(node)).toBe(before)
+    expect(await node.must('cat', '/root/data')).toBe('row\n')
+    await hubNode(node, 'report')
+    const shown = (await hub.as().get('/api/v1/nodes/web1')).body as { packages: readonly object[] }
+    expect(JSON.stringify(shown)).toContain(ONE)
+  })
+
+  test('neither of two nodes reads the other, and a hub that is down hinders no rollback', async () => {
+    const hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
+    try {
+      await upload(hub, 1)
+      await using node = await enrolled(hub, 'web1')
+      await using other = await enrolled(hub, 'web2')
+      await client.emerge(node, 'app-acme/shop')
+      await node.bash('echo row > /root/data')
+      await upload(hub, 2)
+      await hubNode(node, 'upgrade', 'shop', '--yes')
+      const token = (await other.read('etc/portage/hub/.netrc')).trim().split(' ').at(-1) ?? ''
+      for (const path of ['/binhost/nodes/web1/Packages', '/api/v1/nodes/web1/restore-points'])
+        expect((await hub.as(token).get(path)).status).toBe(403)
+      await hub[Symbol.asyncDispose]()
+      await hubNode(node, 'rollback', '--app', 'shop', '--yes')
+      expect(await client.installedPackages(node)).toContain(ONE)
+    } finally {
+      await hub[Symbol.asyncDispose]()
+    }
+  })
+}
+
+describeWithPortage('a node and its hub', tests)
