@@ -23,7 +23,7 @@ let judge: Judge | undefined
 export function describeWithPortage(
   name: string,
   tests: () => void,
-  { concurrent = false }: { readonly concurrent?: boolean } = {},
+  { concurrent = false, timeoutMs = TIMEOUT_MS }: { readonly concurrent?: boolean; readonly timeoutMs?: number } = {},
 ): void {
   const found = (judge ??= findJudge())
   if ('missing' in found) {
@@ -32,7 +32,7 @@ export function describeWithPortage(
     describe.skip(title, tests)
     return
   }
-  describe(name, { concurrent, timeout: TIMEOUT_MS }, () => {
+  describe(name, { concurrent, timeout: timeoutMs }, () => {
     tests()
     afterAll(() => {
       say(`${name} [judged by ${found.version}]`)

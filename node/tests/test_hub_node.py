@@ -1,0 +1,697 @@
+"""What hub-node does that needs no Portage. Run: python3 -m unittest discover -s node/tests -t node/tests"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+PROGRAM = Path(__file__).resolve().parent.parent / "hub-node"
+
+
+def load() -> Any:
+    sys.dont_write_bytecode = True
+    loader = importlib.machinery.SourceFileLoader("hub_node", str(PROGRAM))
+    spec = importlib.util.spec_from_loader("hub_node", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["hub_node"] = module
+    loader.exec_module(module)
+    return module
+
+
+hub_node = load()
+Stop = hub_node.Stop
+TOKEN = "phub_the-secret-of-this-test"
+POINT = "rp_20261128T231500Z_k3j9x2"
+OTHER_POINT = "rp_20261129T231500Z_aaaaaa"
+
+
+class FakePortage:
+    """Versions are compared as lists of numbers, and /etc is protected."""
+
+    def compare(self, left: str, right: str) -> int:
+        numbers = [[int(word) for word in text.split(".")] for text in (left, right)]
+        return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
+
+    def is_protected(self) -> Any:
+        return lambda path: path.startswith("/etc/")
+
+
+class NodeTest(unittest.TestCase):
+    """A node in a folder of its own, which says nothing."""
+
+    def setUp(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="hub-node-test-"))
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        self.paths = hub_node.Paths(self.root)
+        self.paths.state.mkdir(parents=True)
+        self.said: list[str] = []
+        patch = mock.patch.object(hub_node, "say", self.said.append)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def node(self, **settings: Any) -> Any:
+        if settings:
+            hub_node.write_json(self.paths.settings, settings)
+        node = hub_node.Node(self.paths)
+        node.portage = FakePortage()
+        self.addCleanup(node.lock.release)
+        return node
+
+    def install(self, cpv: str, **files: str) -> Path:
+        folder = self.paths.vdb / cpv
+        folder.mkdir(parents=True)
+        fields = {"SLOT": "0", "repository": "hub-staging", "COUNTER": "7", "BUILD_TIME": "1", **files}
+        for name, text in fields.items():
+            (folder / name).write_text(f"{text}\n")
+        return folder
+
+    def make_point(self, point_id: str = POINT, cpv: str = "app-acme/shop-1.0", **facts: Any) -> Path:
+        folder: Path = self.paths.points / point_id
+        package = folder / "packages/app-acme/shop/shop-1.0-1.gpkg.tar"
+        package.parent.mkdir(parents=True)
+        package.write_bytes(b"package")
+        (folder / "dump/deep").mkdir(parents=True)
+        (folder / "dump/deep/a b.dump").write_bytes(b"x" * 100_000)
+        (folder / "plan.txt").write_text("plan")
+        all_facts = {
+            **{"id": point_id, "app": "shop", "cpv": cpv, "slot": "0", "repo": "hub-staging", "reason": "upgrade"},
+            **{"takenAt": "2026-11-28T23:15:00Z", "hubNode": "0.1.0", "schema": {"version": 12}, "uploaded": False},
+            **{"configFiles": [], "configPending": [], "files": hub_node.list_files(folder), **facts},
+        }
+        hub_node.write_json(folder / "point.json", all_facts)
+        return folder
+
+
+class Words(unittest.TestCase):
+    def test_the_help_needs_no_portage_and_tells_the_statuses(self) -> None:
+        for arguments in (["--help"], ["upgrade", "--help"], ["rollback", "--help"]):
+            ran = subprocess.run([sys.executable, "-I", str(PROGRAM), *arguments], capture_output=True, text=True)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertIn("21  failed; the version before is installed again", ran.stdout)
+
+    def test_wrong_use_is_status_2(self) -> None:
+        for arguments in ([], ["fly"], ["upgrade"], ["upgrade", "shop", "--confirm-within", "soon"]):
+            ran = subprocess.run([sys.executable, "-I", str(PROGRAM), *arguments], capture_output=True, text=True)
+            self.assertEqual(ran.returncode, 2, ran.stdout)
+
+    def test_arguments(self) -> None:
+        parser = hub_node.build_parser()
+        args = parser.parse_args(["upgrade", "shop=45", "--confirm-within", "4m", "--may-touch", "a/b", "--json"])
+        self.assertEqual((args.name, args.confirm_within, args.may_touch, args.json), ("shop=45", 240, ["a/b"], True))
+        args = parser.parse_args(["rollback", POINT, "--yes", "--with-dump"])
+        self.assertEqual((args.point, args.yes, args.with_dump, args.force), (POINT, True, True, False))
+
+    def test_a_cpv_is_split_as_pms_says(self) -> None:
+        for cpv, names in {
+            "app-acme/shop-1.4.0_rc2_p45": ("app-acme/shop", "1.4.0_rc2_p45"),
+            "app-acme/shop-2-front-1.0-r3": ("app-acme/shop-2-front", "1.0-r3"),
+            "dev-libs/a+b_c-1a": ("dev-libs/a+b_c", "1a"),
+            "app-acme/-MERGING-shop-1": None,
+            "app-acme/shop": None,
+            "shop-1": None,
+        }.items():
+            self.assertEqual(hub_node.split_cpv(cpv), names, cpv)
+
+    def test_contents_with_spaces_and_arrows(self) -> None:
+        text = "dir /opt/a b\nobj /opt/a b/c -> d ABCDEF 12\nsym /opt/l -> ../x y 13\nfif /run/f\n"
+        entries = [(e.kind, e.path, e.value, e.mtime) for e in hub_node.parse_contents(text)]
+        self.assertEqual(entries[1], ("obj", "/opt/a b/c -> d", "abcdef", "12"))
+        self.assertEqual(entries[2], ("sym", "/opt/l", "../x y", "13"))
+        self.assertEqual([entry[0] for entry in entries], ["dir", "obj", "sym", "fif"])
+
+    def test_instructions_are_one_comment_line_before_eapi(self) -> None:
+        line = '# portage-hub: {"v":1,"app":"shop","build":45,"backup":{"commands":["a","b"],"timeoutSec":9}}'
+        found = hub_node.read_instructions(f"# Generated\n{line}\nEAPI=8\n")
+        self.assertEqual((found.app, found.build, found.commands("backup")), ("shop", 45, ["a", "b"]))
+        self.assertEqual((found.timeout_sec("backup"), found.timeout_sec("restore")), (9, 600))
+        for text in (f"EAPI=8\n{line}\n", "# portage-hub: {]\nEAPI=8\n", '# portage-hub: {"v":2,"app":"x"}\n', ""):
+            self.assertEqual(hub_node.read_instructions(text).raw, {}, text)
+        odd = hub_node.Instructions({"service": "a b; rm", "backup": {"expect": ["ok", "../no", "/no"]}, "health": 3})
+        self.assertEqual((odd.service, odd.expected, odd.health), (None, ["ok"], None))
+
+    def test_the_build_number_of_an_ebuild(self) -> None:
+        self.assertEqual(hub_node.build_of('# portage-hub: {"v":1,"build":7}\n'), 7)
+        self.assertEqual(hub_node.build_of("# Generated by Portage Hub from shop build 45 (version 1). Do not edit.\n"), 45)
+        self.assertIsNone(hub_node.build_of("EAPI=8\n"))
+
+    def test_a_plan_may_touch_the_app_and_its_declared_dependencies(self) -> None:
+        text = (
+            "[ebuild     UD] app-acme/shop-1.0_p1 [1.0_p2]\n[ebuild  N    ] dev-libs/a-1::gentoo \n"
+            "[binary  N    ] dev-libs/b-2-1\n[ebuild     UD] dev-libs/c-1 [2]\n[uninstall    ] dev-libs/d-1\n"
+            "[blocks B     ] dev-libs/e (is blocking)\nnot a line\n"
+        )
+        plan = hub_node.parse_plan(text)
+        may = {"dev-libs/a", "dev-libs/b", "dev-libs/c"}
+        self.assertEqual(
+            hub_node.surprises(plan, "app-acme/shop", may), ["dev-libs/c-1", "uninstall dev-libs/d-1", "blocks dev-libs/e"]
+        )
+        self.assertIn("dev-libs/b-2-1", hub_node.surprises(plan, "app-acme/shop", set()))
+
+    def test_what_a_schema_says_of_going_back(self) -> None:
+        schema = lambda version, back=None: {"version": version, "reversibleFrom": back}  # noqa: E731
+        for installed, then, is_fine in [
+            (None, None, True),
+            (schema(12, 11), schema(12), True),
+            (schema(12, 11), schema(11), True),
+            (schema(12, 11), schema(10), False),
+            (schema(12), schema(11), False),
+            (schema(12, 11), None, False),
+            (None, schema(11), False),
+            (schema(11, 10), schema(12), True),
+            (schema(True, 1), schema(1), False),
+        ]:
+            self.assertEqual(hub_node.schema_refusal(installed, then) is None, is_fine, (installed, then))
+
+    def test_ids_are_of_their_grammar(self) -> None:
+        self.assertRegex(hub_node.new_id("rp"), hub_node.POINT_ID)
+
+
+class Programs(NodeTest):
+    def test_a_command_sees_its_folder_and_nothing_else_of_ours(self) -> None:
+        dump = self.root / "dump"
+        dump.mkdir()
+        with mock.patch.dict(os.environ, {"SECRET": "no"}):
+            ran = hub_node.run_command('env | sort > "$HUB_BACKUP_DIR/out"; umask', 10, dump, capture=True)
+        self.assertEqual((ran.status, ran.output), (0, "0077\n"))
+        text = (dump / "out").read_text()
+        self.assertIn("HOME=/root\n", text)
+        self.assertNotIn("SECRET", text)
+
+    def test_each_failure_in_a_pipe_counts(self) -> None:
+        self.assertFalse(hub_node.run_command("false | cat", 10, self.root).ok)
+        self.assertFalse(hub_node.run_command("echo $unset", 10, self.root, capture=True).ok)
+
+    def test_a_command_that_hangs_is_ended_with_all_it_started(self) -> None:
+        begun = time.monotonic()
+        ran = hub_node.run_command('sleep 61 & echo $! > "$HUB_BACKUP_DIR/pid"; sleep 60', 0.5, self.root)
+        self.assertIsNone(ran.status)
+        self.assertLess(time.monotonic() - begun, 30)
+        pid = int((self.root / "pid").read_text())
+        for _ in range(100):
+            if not is_running(pid):
+                return
+            time.sleep(0.1)
+        self.fail("the command's child is still there")
+
+    def test_a_daemon_left_behind_does_not_hold_the_command_up(self) -> None:
+        begun = time.monotonic()
+        ran = hub_node.run_command("setsid sleep 20 & echo started", 10, self.root, capture=True)
+        self.assertEqual((ran.status, ran.output), (0, "started\n"))
+        self.assertLess(time.monotonic() - begun, 10)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class FenceTest(NodeTest):
+    def test_in_a_folder_it_is_a_file_of_its_own(self) -> None:
+        self.paths.masks.mkdir(parents=True)
+        fence = hub_node.Fence(self.paths.masks)
+        fence.set("app-acme/shop", hub_node.fence_mask("app-acme/shop", "1.0_p1-r1", "hub-staging"))
+        fence.set("app-acme/desk", ">app-acme/desk-2::hub-staging")
+        path = self.paths.masks / "hub-node"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        self.assertEqual(lines, [">app-acme/desk-2::hub-staging", ">app-acme/shop-1.0_p1-r1::hub-staging"])
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o644)
+        self.assertEqual(hub_node.Fence(self.paths.masks).version("app-acme/shop"), "1.0_p1-r1")
+        fence.set("app-acme/shop", None)
+        fence.set("app-acme/desk", None)
+        self.assertFalse(path.exists())
+
+    def test_in_a_file_it_leaves_what_the_administrator_wrote(self) -> None:
+        self.paths.masks.parent.mkdir(parents=True)
+        self.paths.masks.write_text("# mine\n>sys-apps/foo-1")
+        fence = hub_node.Fence(self.paths.masks)
+        for version in ("1", "2"):
+            fence.set("app-acme/shop", f">app-acme/shop-{version}::hub-staging")
+        text = self.paths.masks.read_text()
+        self.assertTrue(text.startswith("# mine\n>sys-apps/foo-1\n# hub-node begin\n"))
+        self.assertEqual((text.count("app-acme/shop-"), fence.version("app-acme/shop")), (1, "2"))
+        self.assertIsNone(fence.version("sys-apps/foo"))
+        fence.set("app-acme/shop", None)
+        self.assertEqual(self.paths.masks.read_text(), "# mine\n>sys-apps/foo-1\n")
+
+
+class Installation(NodeTest):
+    def test_the_database_tells_merges_from_packages(self) -> None:
+        ebuild = '# portage-hub: {"v":1,"app":"web-shop","build":1}\nEAPI=8\n'
+        self.install("app-acme/shop-1.0", **{"shop-1.0.ebuild": ebuild, "SLOT": "0/3"})
+        self.install("app-acme/-MERGING-shop-2.0")
+        self.install("app-acme/shop-front-1.0")
+        node = self.node(overlay="hub-staging")
+        self.assertEqual([pkg.cpv for pkg in node.vdb.all()], ["app-acme/shop-1.0", "app-acme/shop-front-1.0"])
+        pkg = node.vdb.find("app-acme/shop")
+        self.assertEqual((pkg.slot, pkg.counter, pkg.instructions().app), ("0", "7", "web-shop"))
+        self.assertTrue(node.vdb.merge_began("app-acme/shop-2.0", time.time() - 60))
+        self.assertFalse(node.vdb.merge_began("app-acme/shop-2.0", time.time() + 60))
+        self.assertEqual(node.find_package("web-shop"), "app-acme/shop")
+        with self.assertRaises(Stop) as caught:
+            node.find_package("nothing")
+        self.assertEqual(caught.exception.code, "package.unknown")
+
+    def test_fields_may_be_in_one_file(self) -> None:
+        folder = self.install("app-acme/shop-1.0")
+        (folder / "COUNTER").unlink()
+        (folder / "metadata").write_text("# v1\nCOUNTER=19\n")
+        self.assertEqual(self.node().vdb.find("app-acme/shop").counter, "19")
+
+    def test_two_slots_are_refused(self) -> None:
+        self.install("app-acme/shop-1.0")
+        self.install("app-acme/shop-2.0", SLOT="2")
+        with self.assertRaises(Stop) as caught:
+            self.node().vdb.find("app-acme/shop")
+        self.assertEqual((caught.exception.code, caught.exception.status), ("package.ambiguous", 23))
+
+
+class PointsTest(NodeTest):
+    def test_a_point_is_complete_by_its_last_file(self) -> None:
+        self.make_point()
+        begun = self.make_point(OTHER_POINT)
+        (begun / "point.json").unlink()
+        node = self.node()
+        self.assertEqual([point.id for point in node.points.all()], [POINT])
+        node.points.sweep()
+        self.assertEqual(os.listdir(self.paths.points), [POINT])
+
+    def test_its_parts_are_listed_by_kind_and_checked(self) -> None:
+        folder = self.make_point()
+        point = self.node().points.get(POINT)
+        names = {(part["kind"], part["name"]) for part in point.files}
+        package = ("binpkg", "app-acme/shop/shop-1.0-1.gpkg.tar")
+        self.assertEqual(names, {package, ("dump", "deep/a b.dump"), ("info", "plan.txt")})
+        point.check()
+        (folder / "dump/deep/a b.dump").write_bytes(b"y" * 100_000)
+        with self.assertRaises(Stop) as caught:
+            point.check()
+        self.assertEqual(caught.exception.code, "point.damaged")
+
+    def test_configuration_is_compared_by_content_mode_and_kind(self) -> None:
+        etc = self.root / "etc"
+        etc.mkdir(exist_ok=True)
+        (etc / "a").write_text("1")
+        os.symlink("a", etc / "link")
+        files = [{"path": str(etc / name), **hub_node.describe_file(etc / name)} for name in ("a", "link", "gone")]
+        self.make_point(configFiles=files)
+        point = self.node().points.get(POINT)
+        self.assertEqual(hub_node.config_differences(point), [])
+        os.chmod(etc / "a", 0o600)
+        os.unlink(etc / "link")
+        (etc / "gone").write_text("back")
+        changes = {os.path.basename(d["path"]): d["change"] for d in hub_node.config_differences(point)}
+        self.assertEqual(changes, {"a": "mode, owner or target", "link": "comes back", "gone": "will be removed"})
+
+    def test_proposals_of_portage_are_found_and_forgotten(self) -> None:
+        for name in ("._cfg0000_a", "._cfg0001_a", "._cfg0000_ab", "a"):
+            (self.root / name).write_text("")
+        path = str(self.root / "a")
+        found = hub_node.pending_updates([path])
+        self.assertEqual([os.path.basename(name) for name in found], ["._cfg0000_a", "._cfg0001_a"])
+        self.paths.config_memory.parent.mkdir(parents=True)
+        self.paths.config_memory.write_text(f"{path} md5\n{path}b md5\n")
+        hub_node.forget_updates(self.node(), found)
+        self.assertEqual(self.paths.config_memory.read_text(), f"{path}b md5\n")
+
+    def test_the_default_of_a_rollback_is_the_newest_older_version(self) -> None:
+        self.make_point(cpv="app-acme/shop-1.0")
+        self.make_point("rp_20261128T231600Z_bbbbbb", cpv="app-acme/shop-1.5", takenAt="2026-11-28T23:16:00Z")
+        self.make_point(OTHER_POINT, cpv="app-acme/shop-2.0", takenAt="2026-11-29T23:15:00Z")
+        self.install("app-acme/shop-2.0")
+        choose = lambda **how: hub_node.Rollback(self.node(), hub_node.RollbackOptions(**how)).choose()  # noqa: E731
+        self.assertEqual(choose().cpv, "app-acme/shop-1.5")
+        self.assertEqual(choose(point_id=OTHER_POINT).cpv, "app-acme/shop-2.0")
+
+
+class Recovery(NodeTest):
+    def journal(self, node: Any, step: str, **facts: Any) -> Any:
+        journal = {
+            **{"v": 1, "op": "op_1", "verb": "upgrade", "cp": "app-acme/shop", "app": "shop", "pid": 1, "point": None},
+            **{"before": None, "repo": "hub-staging", "fenceBefore": None, "target": "app-acme/shop-2.0", **facts},
+        }
+        node.journal.write(journal, step)
+        return journal
+
+    def test_preparation_is_undone_and_the_fence_put_back(self) -> None:
+        node = self.node()
+        self.journal(node, "preparing", fenceBefore=">app-acme/shop-1.0::hub-staging")
+        outcome = hub_node.recover(node)
+        self.assertEqual((outcome["result"], outcome["code"], outcome["status"]), ("unchanged", "killed", 20))
+        self.assertEqual(node.fence.version("app-acme/shop"), "1.0")
+        self.assertIsNone(node.journal.read())
+        self.assertIsNone(hub_node.recover(node))
+
+    def test_a_merge_that_never_began_is_undone(self) -> None:
+        folder = self.install("app-acme/shop-1.0")
+        node = self.node()
+        self.journal(node, "merging", before=node.vdb.read(folder).identity)
+        self.assertEqual(hub_node.recover(node)["result"], "unchanged")
+
+    def test_a_merge_that_is_in_goes_on_with_its_health(self) -> None:
+        ebuild = '# portage-hub: {"v":1,"health":{"command":"true"}}\nEAPI=8\n'
+        self.install("app-acme/shop-2.0", **{"shop-2.0.ebuild": ebuild})
+        node = self.node()
+        self.journal(node, "merging", before={"cpv": "app-acme/shop-1.0", "counter": "6", "buildTime": "1"})
+        outcome = hub_node.recover(node)
+        self.assertEqual((outcome["result"], outcome["to"]), ("upgraded", "app-acme/shop-2.0"))
+
+    def test_a_merge_that_was_cut_is_done_again(self) -> None:
+        self.install("app-acme/-MERGING-shop-2.0")
+        folder = self.install("app-acme/shop-1.0")
+        node = self.node()
+        self.journal(node, "merging", before=node.vdb.read(folder).identity)
+        with mock.patch.object(hub_node, "merge_and_check", return_value={"result": "again"}) as again:
+            self.assertEqual(hub_node.recover(node), {"result": "again"})
+        again.assert_called_once()
+
+    def test_an_end_that_was_noted_is_not_noted_twice(self) -> None:
+        node = self.node()
+        self.journal(node, "checking")
+        node.history.add({"op": "op_1", "result": "upgraded"})
+        with open(self.paths.history, "a") as file:
+            file.write('{"op": "op_')
+        self.assertEqual(hub_node.recover(node)["result"], "upgraded")
+        self.assertFalse(self.paths.journal.exists())
+
+    def test_with_nothing_to_go_back_to_a_person_is_needed(self) -> None:
+        self.install("app-acme/shop-2.0", **{"shop-2.0.ebuild": "EAPI=8\n"})
+        node = self.node()
+        self.journal(node, "confirming", confirm={"withinSec": 1, "deadlineUptimeSec": 0})
+        outcome = hub_node.recover(node)
+        self.assertEqual((outcome["status"], outcome["code"]), (22, "restore.none"))
+
+    def test_confirmation_is_by_name_and_in_time(self) -> None:
+        self.install("app-acme/shop-2.0")
+        node = self.node()
+        self.journal(node, "confirming", confirm={"withinSec": 99, "deadlineUptimeSec": hub_node.uptime_sec() + 99})
+        with self.assertRaises(Stop):
+            hub_node.confirm(node, "desk")
+        self.assertEqual(hub_node.confirm(node, "shop")["result"], "upgraded")
+        with self.assertRaises(Stop):
+            hub_node.confirm(node, "shop")
+
+    def test_after_another_boot_the_time_is_over(self) -> None:
+        late = {"confirm": {"deadlineUptimeSec": hub_node.uptime_sec() + 99}, "bootId": "another"}
+        self.assertTrue(hub_node.is_expired(late))
+        self.assertFalse(hub_node.is_expired({**late, "bootId": hub_node.boot_id()}))
+        self.assertFalse(hub_node.is_expired({"bootId": "another"}))
+
+    def test_one_at_a_time(self) -> None:
+        node, other = self.node(), self.node()
+        node.lock.acquire(0)
+        with self.assertRaises(Stop) as caught:
+            other.lock.acquire(0)
+        self.assertEqual((caught.exception.code, caught.exception.status), ("node.busy", 24))
+        node.lock.release()
+        other.lock.acquire(0)
+        other.lock.release()
+
+    def test_a_change_that_waits_for_its_confirmation_keeps_others_out(self) -> None:
+        node = self.node()
+        self.journal(node, "confirming", confirm={"withinSec": 99, "deadlineUptimeSec": hub_node.uptime_sec() + 99})
+        args = hub_node.build_parser().parse_args(["upgrade", "shop", "--wait", "0"])
+        with mock.patch.object(hub_node, "start_timer") as timer, mock.patch.object(
+            hub_node, "running_emerges", return_value=[]
+        ):
+            outcome = hub_node.perform(node, args)
+        self.assertEqual((outcome["status"], outcome["code"]), (24, "node.busy"))
+        timer.assert_called_once()
+
+    def test_test_stops_mean_nothing_without_their_file(self) -> None:
+        with mock.patch.dict(os.environ, {"HUB_NODE_TEST_STOP_AT": "here"}), mock.patch("os.kill") as kill:
+            hub_node.reached(self.node(), "here")
+            kill.assert_not_called()
+            self.paths.test_switch.touch()
+            hub_node.reached(self.node(), "here")
+            kill.assert_called_once()
+
+
+class HubServer:
+    """A hub that knows restore points and uploads, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str]] = []
+        self.tokens: set[str | None] = set()
+        self.parts: dict[str, bytes] = {}
+        self.uploads: dict[str, bytearray] = {}
+        self.lacks: set[str] | None = None
+        self.refuse: str | None = None
+        self.announced: Any = None
+        self.cut_after: int | None = None
+        self.redirect: str | None = None
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                hub.requests.append((self.command, self.path))
+                hub.tokens.add(self.headers.get("Authorization"))
+                hub.answer(self)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = handle_any
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, request: Any) -> None:
+        if self.redirect is not None:
+            return self.reply(request, 302, None, {"Location": self.redirect})
+        if request.path.startswith("/api/v1/uploads"):
+            return self.answer_upload(request)
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        if request.command == "PUT":
+            upload = request.path.partition("?upload=")[2]
+            self.parts[request.path.partition("?")[0]] = bytes(self.uploads[upload]) if upload else body
+            return self.reply(request, 201, {})
+        if request.path.endswith("/complete"):
+            if self.refuse is not None:
+                return self.reply(request, 422, {"code": "binpkg.invalid", "detail": self.refuse})
+            return self.reply(request, 200, {"state": "complete", "binpkgs": [{"binpkgBuildId": 3}]})
+        if request.path.endswith("/restore-points"):
+            self.announced = json.loads(body)
+            wants = [
+                {"kind": part["kind"], "name": part["name"]}
+                for part in self.announced["files"]
+                if self.lacks is None or part["kind"] in self.lacks
+            ]
+            return self.reply(request, 201, {"id": self.announced["id"], "state": "announced", "wants": wants})
+        return self.reply(request, 404, {"code": "request.unknown_route", "detail": "no"})
+
+    def answer_upload(self, request: Any) -> None:
+        name = request.path.rpartition("/")[2]
+        length = int(request.headers.get("Content-Length", 0))
+        if request.command == "POST":
+            self.uploads["up_1"] = bytearray()
+            return self.reply(request, 201, None, {"Location": f"{self.url}/api/v1/uploads/up_1"})
+        if request.command == "PATCH":
+            if self.cut_after is not None:
+                self.uploads[name] += request.rfile.read(self.cut_after)
+                self.cut_after = None
+                request.close_connection = True
+                request.connection.shutdown(socket.SHUT_RDWR)
+                return None
+            assert int(request.headers["Upload-Offset"]) == len(self.uploads[name])
+            self.uploads[name] += request.rfile.read(length)
+        status = 204 if request.command == "PATCH" else 200
+        return self.reply(request, status, None, {"Upload-Offset": str(len(self.uploads[name]))})
+
+    def reply(self, request: Any, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        data = b"" if body is None else json.dumps(body).encode()
+        request.send_response(status)
+        for name, value in (headers or {}).items():
+            request.send_header(name, value)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@contextlib.contextmanager
+def hub_server() -> Iterator[HubServer]:
+    server = HubServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class ToTheHub(NodeTest):
+    def enrolled(self, server: HubServer) -> Any:
+        self.paths.hub.mkdir(parents=True, exist_ok=True)
+        self.paths.netrc.write_text(f"machine other login x password y\nmachine 127.0.0.1 login web1 password {TOKEN}\n")
+        return self.node(hub=f"{server.url}/", node="web1", overlay="hub-staging")
+
+    def test_only_what_the_hub_lacks_is_sent_and_the_token_with_it(self) -> None:
+        self.make_point()
+        with hub_server() as server:
+            server.lacks = {"dump"}
+            node = self.enrolled(server)
+            outcomes = hub_node.Upload(node, ()).send_all()
+            self.assertEqual([outcome["state"] for outcome in outcomes], ["complete"])
+            base = f"/api/v1/nodes/web1/restore-points/{POINT}"
+            self.assertEqual(server.parts, {f"{base}/dumps/deep/a%20b.dump": b"x" * 100_000})
+            self.assertEqual([method for method, _ in server.requests], ["POST", "PUT", "POST"])
+            self.assertEqual(server.tokens, {f"Bearer {TOKEN}"})
+            self.assertEqual((server.announced["schemaVersion"], server.announced["encrypted"]), (12, False))
+            self.assertEqual(len(server.announced["files"]), 3)
+            point = node.points.get(POINT)
+            self.assertEqual((point.facts["uploaded"], point.facts["hubBinpkgs"]), (True, [{"binpkgBuildId": 3}]))
+            self.assertEqual(hub_node.Upload(node, ()).send_all(), [])
+        self.assertNotIn(TOKEN, "\n".join(self.said))
+
+    def test_what_the_hub_refuses_stays_here_and_is_not_sent_again(self) -> None:
+        self.make_point()
+        with hub_server() as server:
+            server.refuse = "not a build of this hub"
+            node = self.enrolled(server)
+            outcomes = hub_node.Upload(node, ()).send_all()
+            self.assertEqual(outcomes[0]["state"], "refused")
+            self.assertIn("not a build of this hub", node.points.get(POINT).facts["refused"])
+            self.assertEqual(hub_node.Upload(node, ()).send_all(), [])
+            node.points.get(POINT).check()
+
+    def test_without_the_hub_it_is_tried_again_later(self) -> None:
+        self.make_point()
+        with hub_server() as server:
+            node = self.enrolled(server)
+            self.assertTrue(hub_node.HubClient(node).is_reachable())
+        self.assertFalse(hub_node.HubClient(node).is_reachable())
+        outcomes = hub_node.Upload(node, ()).send_all()
+        self.assertEqual(outcomes[0]["state"], "later")
+        self.assertFalse(node.points.get(POINT).facts["uploaded"])
+        self.assertNotIn(TOKEN, "\n".join(self.said) + json.dumps(outcomes))
+
+    def test_a_large_file_goes_on_where_it_was_cut(self) -> None:
+        self.make_point()
+        with hub_server() as server, mock.patch.object(hub_node, "RESUMABLE_ABOVE_BYTES", 50_000):
+            server.lacks = {"dump"}
+            server.cut_after = 30_000
+            node = self.enrolled(server)
+            self.assertEqual(hub_node.Upload(node, ()).send_all()[0]["state"], "later")
+            self.assertEqual(len(server.uploads["up_1"]), 30_000)
+            self.assertEqual(hub_node.Upload(node, ()).send_all()[0]["state"], "complete")
+            self.assertEqual(list(server.parts.values()), [b"x" * 100_000])
+            self.assertEqual(len([path for method, path in server.requests if (method, path) == ("POST", "/api/v1/uploads")]), 1)
+            self.assertEqual(hub_node.read_json(self.paths.uploads), {})
+
+    def test_nobody_is_followed_elsewhere_with_the_token(self) -> None:
+        self.make_point()
+        with hub_server() as server, hub_server() as other:
+            server.redirect = f"{other.url}/api/v1/nodes/web1/restore-points"
+            outcome = hub_node.Upload(self.enrolled(server), ()).send_all()[0]
+            self.assertEqual(outcome["state"], "later")
+            self.assertEqual(other.requests, [])
+
+    @unittest.skipUnless(shutil.which("age") and shutil.which("age-keygen"), "no age on PATH")
+    def test_parts_are_encrypted_before_they_leave(self) -> None:
+        self.make_point()
+        key = self.root / "key"
+        subprocess.run(["age-keygen", "-o", str(key)], check=True, capture_output=True)
+        recipient = subprocess.run(["age-keygen", "-y", str(key)], check=True, capture_output=True, text=True).stdout
+        with hub_server() as server:
+            node = self.enrolled(server)
+            outcome = hub_node.Upload(node, (recipient.strip(),)).send_all()[0]
+            self.assertEqual(outcome["state"], "complete")
+            self.assertTrue(server.announced["encrypted"])
+            (path,) = [path for path in server.parts if "/dumps/" in path]
+            self.assertTrue(server.parts[path].startswith(b"age-encryption.org/"))
+            opened = subprocess.run(["age", "-d", "-i", str(key)], input=server.parts[path], capture_output=True, check=True)
+            self.assertEqual(opened.stdout, b"x" * 100_000)
+        self.assertFalse((self.paths.state / "sealed" / POINT).exists())
+
+    def test_without_age_nothing_leaves(self) -> None:
+        self.make_point()
+        with hub_server() as server, mock.patch.dict(os.environ, {"PATH": "/nonexistent"}):
+            outcome = hub_node.Upload(self.enrolled(server), ("age1x",)).send_all()[0]
+            self.assertEqual((outcome["state"], server.requests), ("later", []))
+
+    def test_the_token_is_that_of_the_machine(self) -> None:
+        self.paths.hub.mkdir(parents=True)
+        self.paths.netrc.write_text(f"machine hub.example login web1 password {TOKEN}\n")
+        self.assertEqual(hub_node.read_token(self.paths.netrc, "https://hub.example:8443/x"), TOKEN)
+        for hub in ("https://other.example", "nonsense"):
+            with self.assertRaises(Stop) as caught:
+                hub_node.read_token(self.paths.netrc, hub)
+            self.assertEqual(caught.exception.code, "node.no_token")
+        self.paths.netrc.write_text(f"machine hub.example nonsense {TOKEN}\n")
+        with self.assertRaises(Stop) as caught:
+            hub_node.read_token(self.paths.netrc, "https://hub.example")
+        self.assertNotIn(TOKEN, caught.exception.detail)
+
+    def test_a_rollback_that_the_hub_asks_for_is_done_once(self) -> None:
+        with hub_server() as server:
+            node = self.enrolled(server)
+            hub_node.take_rollback(node)
+            asked = {"rollbacks": [{"id": "rb_1", "restorePoint": POINT, "withDump": True}, {"id": "rb_2", "restorePoint": "x"}]}
+            answer = hub_node.Answer(200, {}, asked)
+            with mock.patch.object(hub_node.HubClient, "call", return_value=answer), mock.patch.object(
+                hub_node, "run_self", return_value=0
+            ) as run:
+                hub_node.take_rollback(node)
+                hub_node.take_rollback(node)
+            run.assert_called_once_with("rollback", POINT, "--yes", "--with-dump")
+
+
+class Leaving(NodeTest):
+    def test_what_the_hub_put_there_goes_and_the_rest_stays(self) -> None:
+        etc = self.paths.etc
+        (etc / "repos.conf").mkdir(parents=True)
+        (etc / "repos.conf/portage-hub.conf").write_text("x")
+        (etc / "repos.conf/gentoo.conf").write_text("y")
+        (etc / "make.conf").write_text('A="1"\n# portage-hub begin\nB="2"\n# portage-hub end\nC="3"\n')
+        node = self.node(overlay="hub-staging")
+        node.fence.set("app-acme/shop", ">app-acme/shop-1::hub-staging")
+        self.assertEqual(hub_node.leave(node)["result"], "left")
+        self.assertEqual(os.listdir(etc / "repos.conf"), ["gentoo.conf"])
+        self.assertEqual((etc / "make.conf").read_text(), 'A="1"\nC="3"\n')
+        self.assertFalse(self.paths.hub.exists())
+        self.assertEqual(node.fence.read(), {})
+
+
+class Showing(NodeTest):
+    def test_points_are_a_table_for_people(self) -> None:
+        self.make_point()
+        args = hub_node.build_parser().parse_args(["points"])
+        out = io.StringIO()
+        hub_node.show(hub_node.perform(self.node(), args), out)
+        self.assertEqual(out.getvalue(), f"{POINT}  app-acme/shop-1.0  upgrade  dump of 1 files  only here\n")
+
+    def test_settings_that_cannot_be_read_are_a_refusal(self) -> None:
+        self.paths.hub.mkdir(parents=True)
+        self.paths.settings.write_text("{")
+        with self.assertRaises(Stop) as caught:
+            self.node()
+        self.assertEqual(caught.exception.code, "node.bad_settings")
+
+
+if __name__ == "__main__":
+    unittest.main()
