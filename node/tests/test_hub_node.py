@@ -8,6 +8,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -698,6 +699,21 @@ class Leaving(NodeTest):
         self.assertEqual((etc / "make.conf").read_text(), 'A="1"\nC="3"\n')
         self.assertFalse(self.paths.hub.exists())
         self.assertEqual(node.fence.read(), {})
+
+
+class Documentation(unittest.TestCase):
+    PAGE = PROGRAM.parent.parent / "docs/node-hub-node.md"
+
+    def test_each_code_and_status_is_on_the_page(self) -> None:
+        program, page = PROGRAM.read_text(), self.PAGE.read_text()
+        codes = set(re.findall(r'(?:Stop|__init__)\(\s*"([a-z_.]+)"', program)) - {"enroll"}
+        self.assertGreater(len(codes), 30)
+        listed = page[page.index("\nCodes: ") : page.index("## When it is killed")]
+        self.assertEqual(codes - set(re.findall(r"`([a-z_.]+)`", listed)), set())
+        for verb in hub_node.VERBS:
+            self.assertTrue(verb.name == "enroll" or f"hub-node {verb.name}" in page, verb.name)
+        for status in re.findall(r"^ *(\d+)  ", hub_node.STATUS_TEXT, re.MULTILINE):
+            self.assertRegex(page, rf"(?m)^\| +{status} \|")
 
 
 class Showing(NodeTest):

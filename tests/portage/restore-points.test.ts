@@ -22,6 +22,7 @@ const HUB = { HUB_CATEGORY: 'app-acme', HUB_ANONYMOUS_READ: 'staging' }
 const MASK = 'etc/portage/package.mask/hub-node'
 const ONE = 'app-acme/shop-1.0.0_p1'
 const TWO = 'app-acme/shop-1.0.0_p2'
+const FAIL = '#!/bin/sh\nexit 1\n'
 /** A power cut: everything ends at once, but for the shell that started hub-node. */
 const POWER_CUT = '#!/bin/sh\nrm "$0"\nkill -9 -1\n'
 
@@ -155,6 +156,32 @@ const tests = (): void => {
     expect(stays.result).toMatchObject({ result: 'broken', code: 'revert.failed' })
     expect(stays.result['detail']).toContain('schema.irreversible')
     expect(await client.installedPackages(node)).toEqual(['app-acme/shop-1.0.0_p3'])
+  })
+
+  test('what emerge says is not believed: a merge that failed is told from one that is in but whose last phase failed', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('merge-fails')
+    await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }, { build: 3, says: { health: undefined } }])
+    const before = await shopState(node)
+    await node.write('root/hooks/preinst-2', FAIL, 0o755)
+    const failed = await hubNode(node, 'upgrade', 'shop=2')
+    expect(failed.status, failed.output).toBe(20)
+    expect(failed.result).toMatchObject({ result: 'unchanged', code: 'merge.failed' })
+    expect(await shopState(node)).toBe(before)
+    expect(await node.run('test', '-e', `/${MASK}`)).toMatchObject({ status: 1 })
+
+    await node.write('root/hooks/postinst-3', FAIL, 0o755)
+    const unproved = await hubNode(node, 'upgrade', 'shop=3')
+    expect(unproved.status, unproved.output).toBe(21)
+    expect(unproved.result).toMatchObject({ result: 'rolled_back', code: 'merge.postinst', to: ONE })
+    expect(await shopState(node)).toBe(before)
+
+    await node.bash('rm /root/hooks/*')
+    await node.write('root/hooks/postinst-2', FAIL, 0o755)
+    const healthy = await hubNode(node, 'upgrade', '--lift', 'shop=2')
+    expect(healthy.status, healthy.output).toBe(0)
+    expect(healthy.result).toMatchObject({ result: 'upgraded', to: TWO })
+    expect(healthy.result['warnings']).toEqual([expect.stringContaining('merge.postinst')])
   })
 
   test('killed while it prepares, an upgrade is undone by the next run, and nothing is left of it', async () => {

@@ -23,7 +23,10 @@ let judge: Judge | undefined
 export function describeWithPortage(
   name: string,
   tests: () => void,
-  { concurrent = false, timeoutMs = TIMEOUT_MS }: { readonly concurrent?: boolean; readonly timeoutMs?: number } = {},
+  {
+    concurrent = false,
+    timeoutMs = TIMEOUT_MS,
+  }: { readonly concurrent?: boolean; readonly timeoutMs?: number } = {},
 ): void {
   const found = (judge ??= findJudge())
   if ('missing' in found) {
