@@ -671,7 +671,7 @@ class ToTheHub(NodeTest):
             node = self.enrolled(server)
             hub_node.take_rollback(node)
             asked = {
-                "rollbacks": [
+                "items": [
                     {"id": "rb_1", "restorePoint": POINT, "withDump": True},
                     {"id": "rb_2", "restorePoint": "x"},
                 ]

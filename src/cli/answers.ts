@@ -5,10 +5,12 @@ import type {
   environmentJson,
   nodeReportJson,
   nodeStatusJson,
+  pointJson,
   promotionJson,
   publishedJson,
   releaseJson,
   revisionJson,
+  rollbackJson,
   tokenJson,
 } from '../http/representations.ts'
 
@@ -17,6 +19,8 @@ export type BuildAnswer = ReturnType<typeof buildJson>
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
 export type NodeAnswer = ReturnType<typeof nodeStatusJson>
 export type NodeDetailAnswer = NodeAnswer & { readonly report: ReturnType<typeof nodeReportJson> }
+export type RestorePointAnswer = ReturnType<typeof pointJson>
+export type RollbackAnswer = ReturnType<typeof rollbackJson>
 export type PromotionAnswer = ReturnType<typeof promotionJson>
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>

@@ -1,7 +1,7 @@
 /** Nodes: which machines are enrolled, and how each stands. */
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import type { NodeAnswer, NodeDetailAnswer } from './answers.ts'
+import type { NodeAnswer, NodeDetailAnswer, RestorePointAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
 import { countText, facts, sizeText, table, timeText } from './format.ts'
 import { showPage, withLimit } from './lists.ts'
@@ -17,6 +17,7 @@ export function addNodes(program: Command): void {
   const nodes = program.command('nodes').description('list, show and remove nodes')
   addList(nodes)
   addShow(nodes)
+  addPoints(nodes)
   addRemove(nodes)
 }
 
@@ -100,6 +101,34 @@ function nodeFacts(node: NodeDetailAnswer): string {
         [path, `${sizeText(freeBytes)} free of ${sizeText(totalBytes)}`] as const,
     ),
   ])
+}
+
+function addPoints(nodes: Command): void {
+  const command = nodes
+    .command('points')
+    .description('list the restore points of a node, newest first')
+    .argument('<node>')
+    .option('--app <app>', 'of this app only')
+  remote<ListOptions & { readonly app?: string }>(
+    withLimit(command),
+    'portage-hub nodes points web1 --app shop',
+    async (session, { app, limit }, name = '') => {
+      const path = apiPath('nodes', name, 'restore-points')
+      const page = await session.client.list<RestorePointAnswer>(path, { app }, limit)
+      showPage(
+        session,
+        page,
+        [
+          { title: 'RESTORE POINT', value: ({ id }) => id },
+          { title: 'OF', value: ({ cpv }) => cpv },
+          { title: 'BEFORE', value: ({ reason }) => reason },
+          { title: 'TAKEN (UTC)', value: ({ takenAt }) => timeText(takenAt) },
+          { title: 'STATE', value: ({ state, encrypted }) => (encrypted ? `${state}, encrypted` : state) },
+        ],
+        'No restore points.',
+      )
+    },
+  )
 }
 
 function addRemove(nodes: Command): void {

@@ -14,6 +14,7 @@ import { addPromote } from './promote.ts'
 import { addPush } from './push.ts'
 import { addRebuild } from './rebuild.ts'
 import { addServe } from './serve.ts'
+import { addRollback } from './rollback.ts'
 import { addToken } from './token.ts'
 import { addVerify } from './verify.ts'
 import { addWhoami } from './whoami.ts'
@@ -38,7 +39,7 @@ Examples:
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [addPush, addApps, addBuilds, addBuild],
   'Environments:': [addEnvironments, addPromote, addWithdraw, addOverlay],
-  'Nodes:': [addNodes],
+  'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addWhoami],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }

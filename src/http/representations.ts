@@ -13,6 +13,8 @@ import type { NodeRow } from '../records/nodes.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import type { ReleaseRow } from '../records/releases.ts'
+import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import type { RollbackRow } from '../records/rollbacks.ts'
 import type { TokenRow } from '../records/tokens.ts'
 
 export function appJson(app: AppRow) {
@@ -197,4 +199,31 @@ export function nodeReportJson(body: string | undefined) {
 
 function cpvOf({ category, pn, pv }: Pick<BuildRow, 'category' | 'pn' | 'pv'>): string {
   return `${category}/${pn}-${pv}`
+}
+
+export function pointJson(point: RestorePointRow, files?: readonly RestorePointFileRow[]) {
+  return {
+    id: point.id,
+    node: point.node,
+    app: point.app,
+    cpv: point.cpv,
+    reason: point.reason,
+    state: point.state,
+    refusal: point.refusal,
+    encrypted: point.encrypted === 1,
+    schemaVersion: point.schemaVersion,
+    hubNode: point.hubNode,
+    takenAt: point.takenAt,
+    announcedAt: point.announcedAt,
+    completedAt: point.completedAt,
+    ...(files && { files: files.map(pointFileJson) }),
+  }
+}
+
+export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {
+  return { kind, name, sizeBytes, sha512, receivedAt }
+}
+
+export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {
+  return { ...rollback, restorePoint: point, withDump: withDump === 1, force: force === 1 }
 }

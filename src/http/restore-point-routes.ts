@@ -10,8 +10,9 @@ import { completePoint } from '../nodes/complete-point.ts'
 import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
-import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import type { BinpkgRow, PointKey, RestorePointFileRow } from '../records/restore-points.ts'
 import { authorize, principalOf } from './auth.ts'
+import { pointFileJson, pointJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 import { BlobSender } from './send-blob.ts'
 import { digestsOfHeader, receiveRawBody } from './upload.ts'
@@ -28,7 +29,7 @@ export function restorePointFileRoutes(hub: Hub): Router {
     const key = ownPoint(request, response)
     const file = await findPointFile(hub, key, fileKeyOf(request))
     if (file.receivedAt !== null) {
-      response.json(fileJson(file))
+      response.json(pointFileJson(file))
       return
     }
     const declared = digestsOfHeader(request)
@@ -39,7 +40,7 @@ export function restorePointFileRoutes(hub: Hub): Router {
         : await takeNamed(hub, request, response, upload)
     await receivePointFile(hub, key, { file, received, declared })
     if (upload !== null) await endUpload(hub, principalOf(response), upload)
-    response.status(201).json(fileJson(await findPointFile(hub, key, file)))
+    response.status(201).json(pointFileJson(await findPointFile(hub, key, file)))
   })
   routes.get(PLACE, async (request, response) => {
     const key = ownPoint(request, response)
@@ -122,29 +123,6 @@ async function storedFile(hub: Pick<Hub, 'records'>, { node }: PointKey, file: R
   const { sha256, receivedAt } = file
   if (sha256 !== null && receivedAt !== null) return { ...file, sha256, receivedAt }
   throw new HubError('restore_point.unknown_file', `the bytes of ${file.name} are not here`)
-}
-
-function pointJson(point: RestorePointRow, files?: readonly RestorePointFileRow[]) {
-  return {
-    id: point.id,
-    node: point.node,
-    app: point.app,
-    cpv: point.cpv,
-    reason: point.reason,
-    state: point.state,
-    refusal: point.refusal,
-    encrypted: point.encrypted === 1,
-    schemaVersion: point.schemaVersion,
-    hubNode: point.hubNode,
-    takenAt: point.takenAt,
-    announcedAt: point.announcedAt,
-    completedAt: point.completedAt,
-    ...(files && { files: files.map(fileJson) }),
-  }
-}
-
-function fileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {
-  return { kind, name, sizeBytes, sha512, receivedAt }
 }
 
 function binpkgJson({ cpv, binpkgBuildId, path, sizeBytes, sha512 }: BinpkgRow) {

@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { endRollback, findRollback, requestRollback } from '../nodes/roll-back.ts'
-import type { RollbackRow } from '../records/rollbacks.ts'
 import { authorize } from './auth.ts'
+import { rollbackJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 const requestSchema = z.strictObject({
@@ -96,8 +96,4 @@ async function sendRollbacks(
     await hub.records.rollbacks.list({ node, state }, pageRequest(request)),
     rollbackJson,
   )
-}
-
-function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {
-  return { ...rollback, restorePoint: point, withDump: withDump === 1, force: force === 1 }
 }

@@ -1,6 +1,7 @@
 /** `portage-hub nodes`, and the tokens that make nodes. */
 import { expect, test } from 'vitest'
 import { packageOf, reportOf } from '../support/node-reports.ts'
+import { POINT, announcementOf, enrolNode, pointsOf } from '../support/restore-points.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import { cliOf } from './support.ts'
@@ -55,4 +56,37 @@ test('nodes are listed, shown and removed', async () => {
   expect((await cli('nodes', 'remove', 'web2')).stdout).toBe('web2 is removed; its token is dead.\n')
   expect((await cli('nodes')).stdout).not.toContain('web2')
   expect((await cli('nodes', '--state', 'left')).stdout).toMatch(/^web2 .* left /m)
+})
+
+test('restore points are listed, and a rollback is shown before it is asked for', async () => {
+  await using hub = await createTestHub()
+  const cli = cliOf(hub)
+  const dump = { kind: 'dump', name: 'shop.dump', bytes: Buffer.from('rows') } as const
+  const points = pointsOf(hub, 'web1', await enrolNode(hub, 'web1'))
+  expect(await cli('nodes', 'points', 'web1')).toMatchObject({ status: 0, stderr: 'No restore points.\n' })
+  await points.announce(announcementOf([dump], { encrypted: true }))
+  await points.put(dump)
+  await points.complete()
+  expect((await cli('nodes', 'points', 'web1')).stdout).toBe(
+    [
+      'RESTORE POINT               OF                      BEFORE   TAKEN (UTC)       STATE',
+      `${POINT}  app-hub/shop-1.0.0_p1  upgrade  2026-01-02 03:04  complete, encrypted`,
+      '',
+    ].join('\n'),
+  )
+  const shown = await cli('rollback', 'web1', 'shop', '--dry-run')
+  expect(shown.stdout).toBe(
+    [
+      'web1 would go back with shop:',
+      '  from           what the node never reported',
+      '  to             app-hub/shop-1.0.0_p1',
+      `  restore point  ${POINT}, taken 2026-01-02 03:04 UTC`,
+      '  dump           shop.dump; left alone',
+      '',
+    ].join('\n'),
+  )
+  const asked = await cli('rollback', 'web1', 'shop', '--with-dump')
+  expect(asked.stdout).toMatch(/^web1 goes back with shop at its next contact \(rbk_\w+\):\n/)
+  expect(asked.stdout).toContain('shop.dump; loaded, what was written since is lost\n')
+  expect((await cli('rollback', 'web1', 'shop')).status).toBe(6)
 })
