@@ -32,12 +32,16 @@ export function addRollback(program: Command): void {
     .option('--with-dump', 'load its dump too: what was written since is lost')
     .option('--force', 'although the schema of the installed build forbids it')
     .option(...DRY_RUN)
-  remote<Options>(command, 'portage-hub rollback web1 shop', async (session, options, node = '', app = '') => {
-    const { point: restorePoint, withDump, force, dryRun } = options
-    const wish = { node, app, ...(restorePoint !== undefined && { restorePoint }), withDump, force }
-    const { body } = await session.client.change<Answer>('POST', apiPath('rollbacks'), { dryRun }, wish)
-    session.show(body, answerText(body, dryRun === true))
-  })
+  remote<Options>(
+    command,
+    'portage-hub rollback web1 shop',
+    async (session, options, node = '', app = '') => {
+      const { point: restorePoint, withDump, force, dryRun } = options
+      const wish = { node, app, ...(restorePoint !== undefined && { restorePoint }), withDump, force }
+      const { body } = await session.client.change<Answer>('POST', apiPath('rollbacks'), { dryRun }, wish)
+      session.show(body, answerText(body, dryRun === true))
+    },
+  )
 }
 
 function answerText({ id, node, app, restorePoint, withDump, preview }: Answer, dryRun: boolean): string {

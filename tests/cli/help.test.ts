@@ -50,6 +50,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'token create',
     'token revoke',
     'nodes remove',
+    'rollback',
   ]
   expect(command.options.some(({ long }) => long === '--dry-run')).toBe(changes.includes(path))
 })

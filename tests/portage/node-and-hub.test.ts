@@ -91,6 +91,18 @@ const tests = (): void => {
     await hubNode(node, 'rollback', '--app', 'shop', '--with-dump', '--yes')
     expect(await state(node)).toBe(before)
     expect(await node.must('cat', '/root/data')).toBe('row\n')
+
+    await hubNode(node, 'lift', 'shop')
+    await hubNode(node, 'upgrade', 'shop', '--yes')
+    const asked = await hub
+      .as()
+      .post('/api/v1/rollbacks')
+      .send({ node: 'web1', app: 'shop', restorePoint: point })
+    expect(asked.status, asked.text).toBe(201)
+    await hubNode(node, 'run', '--once')
+    expect(await client.installedPackages(node)).toContain(ONE)
+    const ended = (await hub.as().get(`/api/v1/rollbacks/${String(asked.body.id)}`)).body as object
+    expect(ended).toMatchObject({ state: 'done' })
     await hubNode(node, 'report')
     const shown = (await hub.as().get('/api/v1/nodes/web1')).body as { packages: readonly object[] }
     expect(JSON.stringify(shown)).toContain(ONE)
