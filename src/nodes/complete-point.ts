@@ -5,10 +5,11 @@
 import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
 import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
 import { judgeBinpkg } from '../binpkgs/judge-binpkg.ts'
+import type { JudgedBinpkg } from '../binpkgs/judge-binpkg.ts'
 import { signForBinhost } from '../binpkgs/sign-for-binhost.ts'
 import type { SignedBinpkg } from '../binpkgs/sign-for-binhost.ts'
 import { timestamp, unixSeconds } from '../clock.ts'
-import { HubError } from '../errors.ts'
+import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
@@ -41,7 +42,7 @@ export async function completePoint(hub: Needs, key: PointKey): Promise<Complete
     try {
       if (point.encrypted === 0) await acceptPackages(hub, point, files)
     } catch (error) {
-      if (error instanceof HubError) await refuse(hub, point, files, error)
+      if (error instanceof HubError && isVerdict(error)) await refuse(hub, point, files, error)
       throw error
     }
     const completed = { state: 'complete', refusal: null, completedAt: timestamp(hub.clock.now()) } as const
@@ -51,28 +52,40 @@ export async function completePoint(hub: Needs, key: PointKey): Promise<Complete
   })
 }
 
-/** What cannot be gone back to is no restore point: the package that the node ran must be there. */
+/**
+ * Judges all before it takes one. Bytes that became a package before, in another point or before a crash, are that package.
+ * What cannot be gone back to is no restore point: the package that the node ran must be there.
+ */
 async function acceptPackages(
   hub: Needs,
   point: RestorePointRow,
   files: readonly RestorePointFileRow[],
 ): Promise<void> {
-  for (const file of files) if (file.kind === 'binpkg') await acceptOnce(hub, point, file)
-  const binpkgs = await shownBinpkgs(hub, point, files)
-  if (binpkgs.some(({ cpv }) => cpv === point.cpv)) return
-  throw new HubError(
-    'binpkg.refused',
-    `the restore point says it is of ${point.cpv} and has no package of it`,
-  )
+  const known = await shownBinpkgs(hub, point, files)
+  const isNew = ({ kind, sha512 }: RestorePointFileRow): boolean =>
+    kind === 'binpkg' && known.every(({ uploadedSha512 }) => uploadedSha512 !== sha512)
+  const overlays = hub.config.environments.map(({ name }) => overlayName(hub.config, name))
+  const judged: { readonly file: RestorePointFileRow; readonly binpkg: JudgedBinpkg }[] = []
+  // The same bytes under two names are one package.
+  for (const file of new Map(files.filter(isNew).map((one) => [one.sha512, one])).values()) {
+    const path = hub.binpkgBlobs.path(file.sha512)
+    judged.push({ file, binpkg: await judgeBinpkg(hub, { path, name: file.name, overlays }) })
+  }
+  if (![...known, ...judged.map(({ binpkg }) => binpkg)].some(({ cpv }) => cpv === point.cpv))
+    throw new HubError(
+      'binpkg.refused',
+      `the restore point says it is of ${point.cpv} and has no package of it`,
+    )
+  for (const { file, binpkg } of judged) await accept(hub, point, file, binpkg)
 }
 
-/** Bytes that became a package before, in another point or before a crash, are that package. */
-async function acceptOnce(hub: Needs, point: RestorePointRow, file: RestorePointFileRow): Promise<void> {
+async function accept(
+  hub: Needs,
+  point: RestorePointRow,
+  file: RestorePointFileRow,
+  judged: JudgedBinpkg,
+): Promise<void> {
   const { node } = point
-  if (await hub.records.binpkgs.findByUpload(node, file.sha512)) return
-  const overlays = hub.config.environments.map(({ name }) => overlayName(hub.config, name))
-  const path = hub.binpkgBlobs.path(file.sha512)
-  const judged = await judgeBinpkg(hub, { path, name: file.name, overlays })
   const buildId = (await hub.records.binpkgs.newestBuildId(node, judged.cpv)) + 1
   await using signed = await signForBinhost(hub, judged, buildId)
   const timestampSec = await keep(hub, binpkgRow(hub, point, file, signed), signed.uploadPath)
@@ -118,6 +131,11 @@ function binpkgRow(
     indexFields: JSON.stringify(indexFields),
     acceptedAt: timestamp(hub.clock.now()),
   }
+}
+
+/** About the package, and not about the hub: one that lacks a program may have it tomorrow. */
+function isVerdict({ code }: HubError): boolean {
+  return ERRORS[code].status === 422
 }
 
 /** The reason stays, the bytes do not, but for those that another point needs. */

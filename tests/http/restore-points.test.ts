@@ -320,6 +320,34 @@ describe('what is refused', () => {
     },
   )
 
+  test('a package that is good, beside one that is not, is in no index', async () => {
+    await using hub = await createTestHub()
+    const taken = await prepare(hub)
+    const bytes = await packedShop(hub, { metadata: { repository: 'gentoo\n' } })
+    const bad: PackedFile = { kind: 'binpkg', name: 'app-hub/shop/shop-1.0.0_p1-2.gpkg.tar', bytes }
+    expect((await sendAll(taken, [taken.binpkg, bad])).body).toMatchObject({ code: 'binpkg.refused' })
+    expect(parsePackagesIndex((await taken.points.index()).bytes.toString()).packages).toEqual([])
+    expect(await stored(hub)).toEqual([])
+  })
+
+  test('the same bytes under two names are one package', async () => {
+    await using hub = await createTestHub()
+    const taken = await prepare(hub)
+    const twin = { ...taken.binpkg, name: 'app-hub/shop/shop-1.0.0_p1-2.gpkg.tar' }
+    await taken.points.announce(announcementOf([taken.binpkg, twin]))
+    expect((await taken.points.put(taken.binpkg)).status).toBe(201)
+    expect((await taken.points.put(twin)).status).toBe(200)
+    expect((await taken.points.complete()).status).toBe(200)
+    expect((await stored(hub)).length).toBe(1)
+  })
+
+  test('a point without the package that the node ran is refused', async () => {
+    await using hub = await createTestHub()
+    const taken = await prepare(hub)
+    const reply = await sendAll(taken, [taken.binpkg], { cpv: 'app-hub/shop-1.0.0_p9' })
+    expect(reply.body).toMatchObject({ status: 422, code: 'binpkg.refused' })
+  })
+
   test('a package with one byte changed anywhere is refused', async () => {
     await using hub = await createTestHub()
     await uploadShop(hub)
