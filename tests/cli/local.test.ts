@@ -294,7 +294,7 @@ test('a rebuild on an emptied folder gives the same commits and files, which git
   expect(await placesOf(copy)).toEqual([])
   await using folder = await temporaryFolder()
   const clone = join(folder.path, 'clone')
-  await using again = await startHub(settingsOf(copy))
+  await using again = await startHub(settingsOf(copy), { hubNode: null })
   const url = `http://hub:${ADMIN_TOKEN}@127.0.0.1:${String(again.hub.config.port)}`
   await git('clone', '-q', `${url}/git/production.git`, clone)
   expect(await git('-C', clone, 'rev-list', 'HEAD')).toBe(before.tips[1])
