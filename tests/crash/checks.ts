@@ -220,9 +220,15 @@ async function checkViews(ledger: Ledger, { records }: DataFolder): Promise<read
 /** The files that there are, against those that the records say there should be. */
 async function checkFiles(folder: DataFolder, builds: readonly BuildRow[]): Promise<readonly string[]> {
   const expected = new Set([
-    ...['hub.db', 'hub.db-wal', 'hub.db-shm', 'hub.lock', 'hub.lock.holder', 'keys/hub.key'].map(
-      (name) => `var/${name}`,
-    ),
+    ...[
+      'hub.db',
+      'hub.db-wal',
+      'hub.db-shm',
+      'hub.lock',
+      'hub.lock.holder',
+      'keys/hub.key',
+      'keys/binhost.key',
+    ].map((name) => `var/${name}`),
     ...builds.map(({ sha512 }) => `distfiles/archive/${sha512.slice(0, 2)}/${sha512}`),
   ])
   for (const { id, build } of await folder.records.partialUploads.all())
