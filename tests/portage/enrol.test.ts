@@ -91,7 +91,7 @@ const tests = (): void => {
       ],
     )
     expect(keys).toMatch(/^pub:u:/m)
-    expect(keys).toContain(hub.hub.signingKey.fingerprint)
+    expect(keys).toContain(hub.hub.binhostKey.fingerprint)
 
     using answers = watchAnswers(hub)
     await client.emerge(node, 'app-acme/small')
