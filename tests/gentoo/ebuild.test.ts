@@ -91,7 +91,7 @@ test('an ebuild with a line too many is refused, by its number', () => {
 test('an ebuild that lacks a line it needs is refused', () => {
   const lines = full.slice(0, -1).split('\n')
   const mayBeMissing =
-    /^(HOMEPAGE|RDEPEND|BDEPEND)=|^\t(fperms|fowners|insinto|newins|newinitd|dosym|keepdir|printf|HOME=)/
+    /^(?:# portage-hub: |(HOMEPAGE|RDEPEND|BDEPEND)=)|^\t(fperms|fowners|insinto|newins|newinitd|dosym|keepdir|printf|HOME=)/
   for (const [index, line] of lines.entries()) {
     if (mayBeMissing.test(line)) continue
     expect(() => checkEbuild(`${lines.toSpliced(index, 1).join('\n')}\n`), line).toThrow(UNSAFE)
