@@ -289,7 +289,7 @@ describe('what is refused', () => {
     ['another repository', 'binpkg.refused', { metadata: { repository: 'gentoo\n' } }],
     ['a build that there is not', 'binpkg.refused', { metadata: { PF: 'shop-1.0.0_p2\n' } }],
     ['a file elsewhere', 'binpkg.refused', { image: [{ name: 'image/etc/cron.d/evil', content: 'x' }] }],
-    ['a folder elsewhere', 'binpkg.refused', { image: [{ name: 'image/root/.ssh/', type: '5' }] }],
+    ['a folder elsewhere', 'binpkg.refused', { image: [{ name: 'image/usr/lib/cron/', type: '5' }] }],
     [
       'a file with rights of its own',
       'archive.unsafe_mode',

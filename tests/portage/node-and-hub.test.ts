@@ -15,8 +15,8 @@ const TWO = 'app-acme/shop-1.0.0_p2'
 const RECIPE = `
 install:
   files: [{from: shop.toml, to: /etc/shop/shop.toml, config: true}]
-backup: {commands: ['cp /root/data "$HUB_BACKUP_DIR/shop.dump"'], timeout: 30s, expect: [shop.dump]}
-restore: {commands: ['cp "$HUB_BACKUP_DIR/shop.dump" /root/data'], timeout: 30s}
+backup: {commands: ['cp /var/lib/shop-data "$HUB_BACKUP_DIR/shop.dump"'], timeout: 30s, expect: [shop.dump]}
+restore: {commands: ['cp "$HUB_BACKUP_DIR/shop.dump" /var/lib/shop-data'], timeout: 30s}
 schema: {version: 1}
 health: {command: 'test -x /opt/shop/run', timeout: 10s}
 `
@@ -66,7 +66,7 @@ const tests = (): void => {
     await using node = await enrolled(hub, 'web1')
     expect(await hubNode(node, '--help')).toContain('rollback')
     await client.emerge(node, 'app-acme/shop')
-    await node.bash('echo row > /root/data; echo "mine = 1" > /etc/shop/shop.toml')
+    await node.bash('echo row > /var/lib/shop-data; echo "mine = 1" > /etc/shop/shop.toml')
     const before = await state(node)
 
     await upload(hub, 2)
@@ -87,10 +87,10 @@ const tests = (): void => {
     expect(await state(node)).toBe(before)
 
     await hubNode(node, 'upgrade', 'shop', '--yes')
-    await node.bash('echo lost >> /root/data')
+    await node.bash('echo lost >> /var/lib/shop-data')
     await hubNode(node, 'rollback', '--app', 'shop', '--with-dump', '--yes')
     expect(await state(node)).toBe(before)
-    expect(await node.must('cat', '/root/data')).toBe('row\n')
+    expect(await node.must('cat', '/var/lib/shop-data')).toBe('row\n')
 
     await hubNode(node, 'lift', 'shop')
     await hubNode(node, 'upgrade', 'shop', '--yes')
@@ -115,7 +115,7 @@ const tests = (): void => {
       await using node = await enrolled(hub, 'web1')
       await using other = await enrolled(hub, 'web2')
       await client.emerge(node, 'app-acme/shop')
-      await node.bash('echo row > /root/data')
+      await node.bash('echo row > /var/lib/shop-data')
       await upload(hub, 2)
       await hubNode(node, 'upgrade', 'shop', '--yes')
       const token = (await other.read('etc/portage/hub/.netrc')).trim().split(' ').at(-1) ?? ''
