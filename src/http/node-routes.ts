@@ -19,6 +19,7 @@ import { trustAnchors } from '../nodes/trust-anchors.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { NodeFilter, NodeRow } from '../records/nodes.ts'
 import { authorize, principalOf } from './auth.ts'
+import { ownNode } from './own-node.ts'
 import { nodeJson, nodeReportJson, nodeStatusJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
@@ -50,12 +51,12 @@ export function nodeRoutes(hub: Hub): Router {
     response.json({ ...nodeStatusJson(status), report: nodeReportJson(report) })
   })
   routes.delete('/nodes/:node', async (request, response) => {
-    const name = ownName(request, response)
+    const name = ownNode(request, response)
     const dryRun = isDryRun(request)
     response.json({ ...nodeJson(await leave(hub, { name, dryRun })), ...(dryRun && { dryRun }) })
   })
   routes.post('/nodes/:node/report', async (request, response) => {
-    const name = ownName(request, response)
+    const name = ownNode(request, response)
     const report = parseWith(reportSchema, request.body, 'the report')
     const dryRun = isDryRun(request)
     await recordReport(hub, { name, report, dryRun })
@@ -73,7 +74,7 @@ export function nodeSetupRoutes(hub: Hub): Router {
     response.set('Cache-Control', 'no-cache').type('text/plain').send(script)
   })
   routes.get('/nodes/:node/etc/portage/*path', async (request, response) => {
-    const node = await findEnrolledNode(hub, ownName(request, response))
+    const node = await findEnrolledNode(hub, ownNode(request, response))
     response.set('Cache-Control', 'private, no-cache').type('text/plain')
     response.send(await readNodeFile(hub, node, parameter(request, 'path')))
   })
@@ -90,13 +91,6 @@ async function answerEnrolment(hub: Hub, request: Request, response: Response): 
   })
   if (!dryRun) response.status(201).location(`${request.baseUrl}/nodes/${node.name}`)
   response.json({ node: nodeJson(node), ...(dryRun ? { dryRun } : { token: secret }) })
-}
-
-/** The name in the path, if who asks is that node or an administrator. @throws {HubError} `auth.*`. */
-function ownName(request: Request, response: Response): string {
-  const node = parameter(request, 'node')
-  authorize(response, { to: 'act as node', node })
-  return node
 }
 
 /** Asked by the node itself, or by who sees the inventory of its environment. @throws {HubError} `node.unknown`. */

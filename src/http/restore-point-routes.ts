@@ -11,7 +11,8 @@ import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
 import type { BinpkgRow, PointKey, RestorePointFileRow } from '../records/restore-points.ts'
-import { authorize, principalOf } from './auth.ts'
+import { principalOf } from './auth.ts'
+import { ownNode } from './own-node.ts'
 import { pointFileJson, pointJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 import { BlobSender } from './send-blob.ts'
@@ -85,13 +86,6 @@ export function restorePointRoutes(hub: Hub): Router {
     response.json(pointJson(point, await hub.records.restorePoints.filesOf(key)))
   })
   return routes
-}
-
-/** The node of the path, if who asks is that node or an administrator. @throws {HubError} `auth.*`. */
-function ownNode(request: Request, response: Response): string {
-  const node = parameter(request, 'node')
-  authorize(response, { to: 'act as node', node })
-  return node
 }
 
 function ownPoint(request: Request, response: Response): PointKey {

@@ -6,6 +6,7 @@ import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { endRollback, findRollback, requestRollback } from '../nodes/roll-back.ts'
 import { authorize } from './auth.ts'
+import { ownNode } from './own-node.ts'
 import { rollbackJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
@@ -72,12 +73,6 @@ function addNodeRoutes(hub: Hub, routes: Router): void {
     )
     response.json(rollbackJson(await endRollback(hub, id, { state, detail: told })))
   })
-}
-
-function ownNode(request: Request, response: Response): string {
-  const node = parameter(request, 'node')
-  authorize(response, { to: 'act as node', node })
-  return node
 }
 
 async function sendRollbacks(

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod'
 
-const line = (most: number) =>
+/** One line of at most so many characters, without any that hide or reorder text. */
+export const line = (most: number) =>
   z
     .string()
     .min(1)

@@ -6,14 +6,7 @@ import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { FileKind, PointKey, RestorePointRow } from '../records/restore-points.ts'
-import { RESTORE_POINT_ID } from './report.ts'
-
-const line = (most: number) =>
-  z
-    .string()
-    .min(1)
-    .max(most)
-    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters')
+import { RESTORE_POINT_ID, line } from './report.ts'
 
 const fileName = line(500).refine(
   (name) => name.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
