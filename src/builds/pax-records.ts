@@ -11,6 +11,8 @@ export interface PaxOverrides {
   readonly linkTarget?: string
   readonly sizeBytes?: number
   readonly owner?: Partial<Owner>
+  /** Given if there is anything that unpacking may set besides: extended attributes, access lists. */
+  readonly hasAttributes?: true
 }
 
 /** The records that nodes' GNU tar reads as numbers, and fails on if they are none. */
@@ -22,6 +24,10 @@ const NUMBERS: Readonly<Record<string, RegExp>> = {
   atime: /^-?\d{1,12}(?:\.\d{1,30})?$/,
   ctime: /^-?\d{1,12}(?:\.\d{1,30})?$/,
 }
+/** What says nothing that stays with the unpacked entry, but for its time, or is read above. */
+const NO_ATTRIBUTE = new Set(
+  'path linkpath size uid gid uname gname mtime atime ctime comment charset hdrcharset'.split(' '),
+)
 /** GNU tar skips all blanks before a name, and ends it at a NUL: ` path` would be a path to it and nothing to us. */
 const UNSAFE_KEY = /^[ \t]|[\0-\x1f\x7f]/
 /** Records that change what the entry is: sparse files, volumes and dumps, which no header type announces. */
@@ -44,6 +50,7 @@ export function readPaxRecords(body: Buffer): PaxOverrides {
     ...(linkTarget !== undefined && { linkTarget }),
     ...(size !== undefined && { sizeBytes: Number(size) }),
     ...(Object.keys(owner).length > 0 && { owner }),
+    ...([...records.keys()].some((key) => !NO_ATTRIBUTE.has(key)) && { hasAttributes: true as const }),
   }
 }
 

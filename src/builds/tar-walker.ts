@@ -27,6 +27,8 @@ export interface Member {
   readonly sizeBytes: number
   readonly linkTarget: string
   readonly owner: Owner
+  /** Given if it has extended attributes, whatever they are. */
+  readonly hasAttributes?: true
 }
 
 export interface TarListener {
@@ -61,6 +63,7 @@ export class TarWalker {
   #overrides: PaxOverrides = {}
   /** What headers for all entries said of their owner. */
   #commonOwner: Partial<Owner> = {}
+  #allHaveAttributes = false
   /** Which extensions stand before the next entry. */
   #pending = new Set<Extension>()
 
@@ -174,15 +177,20 @@ export class TarWalker {
     else if (kind === 'longLink') this.#overrides = { ...this.#overrides, linkTarget: longName(body, behind) }
     else if (kind === 'pax') this.#overrides = readPaxRecords(body)
     else {
-      const { owner, ...overrides } = readPaxRecords(body)
+      const { owner, hasAttributes = false, ...overrides } = readPaxRecords(body)
       refuseGlobalOverrides(overrides)
+      this.#allHaveAttributes ||= hasAttributes
       this.#commonOwner = { ...this.#commonOwner, ...owner }
     }
   }
 
   #startEntry(header: TarHeader & { readonly kind: Member['type'] }): void {
     const owner = { ...header.owner, ...this.#commonOwner, ...this.#overrides.owner }
-    const member = applyOverrides({ ...header, owner }, this.#overrides)
+    const hasAttributes = this.#allHaveAttributes || this.#overrides.hasAttributes === true
+    const member = {
+      ...applyOverrides({ ...header, owner }, this.#overrides),
+      ...(hasAttributes && { hasAttributes: true as const }),
+    }
     this.#overrides = {}
     this.#pending.clear()
     if (member.sizeBytes > this.#limits.maxUnpackedBytes) throw tooLarge(this.#limits)
