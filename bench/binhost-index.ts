@@ -6,7 +6,7 @@
 import { gzipSync } from 'node:zlib'
 import { BinhostIndex } from '../src/binpkgs/binhost-index.ts'
 import type { PublishedIndex } from '../src/binpkgs/binhost-index.ts'
-import type { IndexFields } from '../src/gentoo/packages-index.ts'
+import { entryOf, REPO } from './support/binpkg-rows.ts'
 import { openEmaintPeer } from './support/emaint-peer.ts'
 import { runPart } from './support/part.ts'
 import type { Bench } from './support/part.ts'
@@ -19,7 +19,7 @@ const PEER_PACKAGES = 1000
 const UPDATES = 200
 const MOST_MS = 10
 const START_SEC = 1_795_000_000
-const HEADER = { CHOST: 'x86_64-pc-linux-gnu', ARCH: 'amd64', REPO: 'hub-production' }
+const HEADER = { CHOST: 'x86_64-pc-linux-gnu', ARCH: 'amd64', REPO }
 
 type Times = Readonly<Record<'medianMs' | 'slowestMs', number>>
 
@@ -100,37 +100,6 @@ function update(
   })
   index.change({ remove: added.map((entry) => ({ cpv: entry['CPV'] ?? '', binpkgBuildId: 2 })) }, START_SEC)
   return { medianMs: quantile(took, 0.5), slowestMs: Math.max(...took) }
-}
-
-/** As a package of an app has it; digests differ, as they do, so that packing it is no easier than in truth. */
-function entryOf(number: number, buildId: number): IndexFields {
-  const pn = `app${String(number % 1000).padStart(4, '0')}`
-  const pf = `${pn}-1.${Math.trunc(number / 1000)}.0_p${number}`
-  const digest = (length: number): string => {
-    let hex = ''
-    for (let state = number * 31 + buildId; hex.length < length;) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-      hex += state.toString(16).padStart(8, '0')
-    }
-    return hex.slice(0, length)
-  }
-  return {
-    BUILD_ID: String(buildId),
-    BUILD_TIME: String(1_790_000_000 + number * 37),
-    CPV: `app-acme/${pf}`,
-    DEFINED_PHASES: 'compile configure install postinst preinst test unpack',
-    EAPI: '8',
-    KEYWORDS: '-* amd64',
-    LICENSE: 'all-rights-reserved',
-    MD5: digest(32),
-    PATH: `app-acme/${pn}/${pf}-${buildId}.gpkg.tar`,
-    RDEPEND: 'acct-group/shop acct-user/shop dev-libs/openssl:0/3= sys-libs/zlib:0/1=',
-    RESTRICT: 'bindist mirror strip',
-    SHA1: digest(40),
-    SIZE: String(50_000_000 + number),
-    MTIME: String(1_790_000_100 + number * 37),
-    REPO: HEADER.REPO,
-  }
 }
 
 function check({ packageCount, packages }: PublishedIndex, expected: number): void {

@@ -40,7 +40,7 @@ async function sendIndex(hub: Hub, visit: Visit, node: string, file: string): Pr
     'Content-Type': isPacked ? 'application/gzip' : 'text/plain; charset=utf-8',
   }
   if (visit.isFresh(validators)) visit.answerUnchanged(headers)
-  else visit.answer(200, headers, Buffer.concat(isPacked ? packagesGz : packages))
+  else visit.answer(200, headers, isPacked ? packagesGz : packages)
 }
 
 async function sendPackage(

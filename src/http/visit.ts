@@ -73,12 +73,26 @@ export class Visit {
     this.response.end()
   }
 
-  /** Answers at once. A body is left out for HEAD, but not its length. */
-  answer(status: number, headers: Headers, body?: Buffer | string): void {
-    const length: Headers = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
-    this.begin(status, { ...headers, ...length })
-    this.response.end(this.isHead ? undefined : body)
+  /**
+   * Answers at once. A body is left out for HEAD, but not its length. One that lies in pieces is sent as these: joining them
+   * would copy it for each answer.
+   */
+  answer(status: number, headers: Headers, body?: Buffer | string | readonly Buffer[]): void {
+    const pieces = body === undefined || isPieces(body) ? body : [body]
+    const bytes = pieces?.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
+    this.begin(status, { ...headers, ...(bytes !== undefined && { 'Content-Length': String(bytes) }) })
+    if (!pieces || this.isHead) {
+      this.response.end()
+      return
+    }
+    if (pieces.length > 1) this.response.cork()
+    for (const piece of pieces.slice(0, -1)) this.response.write(piece)
+    this.response.end(pieces.at(-1))
   }
+}
+
+function isPieces(body: Buffer | string | readonly Buffer[]): body is readonly Buffer[] {
+  return Array.isArray(body)
 }
 
 function segmentsOf(path: string): readonly string[] {
