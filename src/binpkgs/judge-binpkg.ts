@@ -7,21 +7,20 @@ import type { ArchiveLimits } from '../builds/archive-limits.ts'
 import { findBuildOfCpv } from '../builds/find-build-of-cpv.ts'
 import { installedRoots } from '../builds/installed-roots.ts'
 import { HubError } from '../errors.ts'
-import { binpkgCpv, metadataText } from '../gentoo/binpkg.ts'
 import { parseCpv, pf } from '../gentoo/cpv.ts'
 import type { Cpv } from '../gentoo/cpv.ts'
+import type { IndexFields } from '../gentoo/packages-index.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
-import { readMetadata } from './open-binpkg.ts'
-import { readImage } from './read-image.ts'
-import type { ImageEntry } from './read-image.ts'
-import { verifyGpkg } from './verify-binpkg.ts'
+import { judgeImageInWorker, readBinpkgInWorker } from './read-in-worker.ts'
 import type { VerifiedGpkg } from './verify-binpkg.ts'
 
 export interface JudgedBinpkg {
   readonly gpkg: VerifiedGpkg
   readonly cpv: string
   readonly build: BuildRow
+  /** Its entry in an index, but for the facts of its file. */
+  readonly entry: IndexFields
 }
 
 export interface BinpkgClaim {
@@ -34,19 +33,16 @@ export interface BinpkgClaim {
 }
 
 /**
- * Reads the package to its end. @throws {HubError} as `verifyGpkg`, `readMetadata` and `readImage`; `binpkg.refused`
- * naming what makes it another package than it says.
+ * Has the package read to its end, by threads, and decides by the records. @throws {HubError} as `readBinpkg` and
+ * `judgeImage`; `binpkg.refused` naming what makes it another package than it says.
  */
 export async function judgeBinpkg(
   hub: Pick<Hub, 'records'> & { readonly limits: ArchiveLimits },
   { path, name, overlays }: BinpkgClaim,
 ): Promise<JudgedBinpkg> {
-  const gpkg = await verifyGpkg(path)
-  const metadata = await readMetadata(gpkg)
-  const cpv = binpkgCpv(metadata)
+  const { gpkg, cpv, repository, ebuild, entry } = await readBinpkgInWorker(path)
   const parsed = parseCpv(cpv)
   if (!isNameOf(name, parsed)) throw refused(cpv, `it was announced as ${name}`)
-  const repository = metadataText(metadata, 'repository')
   if (!overlays.includes(repository))
     throw refused(
       cpv,
@@ -55,10 +51,13 @@ export async function judgeBinpkg(
   const build = await findBuildOfCpv(hub.records, parsed)
   if (!build) throw refused(cpv, 'the hub has no such build')
   const published = await hub.records.overlays.findBlob(build.ebuildOid)
-  if (!published || metadata.get(`${pf(parsed)}.ebuild`)?.equals(published) !== true)
+  if (!published || !ebuild || !published.equals(ebuild))
     throw refused(cpv, 'its ebuild is not the one that the hub published')
-  refuseForeignPaths(cpv, await readImage(gpkg, hub.limits), installedRoots(build))
-  return { gpkg, cpv, build }
+  // What costs most comes last: only of a package that all else speaks for.
+  const image = await judgeImageInWorker({ gpkg, limits: hub.limits, roots: installedRoots(build) })
+  if (image.foreign !== null)
+    throw refused(cpv, `it has ${JSON.stringify(image.foreign)}, where that build installs nothing`)
+  return { gpkg, cpv, build, entry }
 }
 
 /** As quickpkg names it, with a build id of the node's own, or without. */
@@ -67,22 +66,6 @@ function isNameOf(name: string, { category, pn, pvr }: Cpv): boolean {
   if (name === `${category}/${file}.gpkg.tar`) return true
   const start = `${category}/${pn}/${file}-`
   return name.startsWith(start) && /^[0-9]+\.gpkg\.tar$/.test(name.slice(start.length))
-}
-
-function refuseForeignPaths(
-  cpv: string,
-  entries: readonly ImageEntry[],
-  roots: readonly string[] | null,
-): void {
-  if (roots === null) return
-  const foreign = entries.find(({ path, type }) => !isExpected(`/${path}`, type, roots))
-  if (foreign)
-    throw refused(cpv, `it has ${JSON.stringify(`/${foreign.path}`)}, where that build installs nothing`)
-}
-
-function isExpected(path: string, type: ImageEntry['type'], roots: readonly string[]): boolean {
-  if (roots.some((root) => path === root || path.startsWith(`${root}/`))) return true
-  return type === 'directory' && (path === '/' || roots.some((root) => root.startsWith(`${path}/`)))
 }
 
 function refused(cpv: string, why: string): HubError {

@@ -1,12 +1,15 @@
 /** A package that was judged becomes one that a binhost may show: signed, and described for its index. */
+import type { FileHandle } from 'node:fs/promises'
 import { unixSeconds } from '../clock.ts'
-import { digestFile } from '../builds/digest-file.ts'
+import { digestFileBy } from '../builds/digest-file.ts'
+import { entryOfFile } from '../gentoo/binpkg.ts'
 import { cp, parseCpv, pf } from '../gentoo/cpv.ts'
 import type { IndexFields } from '../gentoo/packages-index.ts'
 import type { Hub } from '../hub.ts'
 import type { JudgedBinpkg } from './judge-binpkg.ts'
-import { readIndexEntry } from './read-index-entry.ts'
 import { signGpkg } from './sign-binpkg.ts'
+import type { BinpkgSigner } from './sign-binpkg.ts'
+import type { VerifiedGpkg } from './verify-binpkg.ts'
 
 /** A file that waits to be adopted by the store. Disposing it removes it, unless it was. */
 export interface SignedBinpkg extends AsyncDisposable {
@@ -21,10 +24,13 @@ export interface SignedBinpkg extends AsyncDisposable {
   readonly indexFields: IndexFields
 }
 
+/** Its name in the store and for those who compare, and what the index knows: no better ones, so nothing rests on them. */
+const ALGORITHMS = ['sha512', 'sha256', 'md5', 'sha1'] as const
+
 /** @param binpkgBuildId one that no package of this version has in its binhost; quickpkg gives none. */
 export async function signForBinhost(
   hub: Pick<Hub, 'binpkgBlobs' | 'binhostKey' | 'clock'>,
-  { gpkg, cpv }: Pick<JudgedBinpkg, 'gpkg' | 'cpv'>,
+  { gpkg, cpv, entry }: Pick<JudgedBinpkg, 'gpkg' | 'cpv' | 'entry'>,
   binpkgBuildId: number,
 ): Promise<SignedBinpkg> {
   const parsed = parseCpv(cpv)
@@ -38,20 +44,28 @@ export async function signForBinhost(
   const { path: uploadPath, handle } = await hub.binpkgBlobs.createUpload()
   const discard = async (): Promise<void> => await hub.binpkgBlobs.discard(uploadPath)
   try {
-    try {
-      await signGpkg(gpkg, handle, signer, unixSeconds(now))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    const { sha512, sha256, sizeBytes } = await digestFile(uploadPath)
+    const sizeBytes = await writeSigned(handle, gpkg, signer, unixSeconds(now))
+    const { sha512, sha256, ...digests } = await digestFileBy(uploadPath, ALGORITHMS)
     // The time that nodes stamp on their copy and compare with the index later: it goes with the bytes.
-    const place = { path, binpkgBuildId, mtimeSec: unixSeconds(now) }
-    const indexFields = await readIndexEntry(uploadPath, place)
+    const place = { path, sizeBytes, mtimeSec: unixSeconds(now), binpkgBuildId }
+    const indexFields = entryOfFile(entry, { ...place, ...digests })
     const file = { uploadPath, path, cpv, binpkgBuildId, sha512, sha256, sizeBytes, indexFields }
     return { ...file, [Symbol.asyncDispose]: discard }
   } catch (error) {
     await discard()
     throw error
   }
+}
+
+/** To the disk, for good; `handle` is closed. Returns the size in bytes. */
+async function writeSigned(
+  handle: FileHandle,
+  gpkg: VerifiedGpkg,
+  signer: BinpkgSigner,
+  mtimeSec: number,
+): Promise<number> {
+  await using file = handle
+  const sizeBytes = await signGpkg(gpkg, file, signer, mtimeSec)
+  await file.sync()
+  return sizeBytes
 }

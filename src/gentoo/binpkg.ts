@@ -92,6 +92,14 @@ export function indexEntry(metadata: BinpkgMetadata, file: BinpkgFile): IndexFie
   return Object.fromEntries(told)
 }
 
+/** The entry of a package whose file became another one with the same metadata: signed, in a binhost, with a new build id. */
+export function entryOfFile(
+  entry: IndexFields,
+  file: BinpkgFile & { readonly binpkgBuildId: number },
+): IndexFields {
+  return { ...entry, ...ofFile(file), BUILD_ID: String(file.binpkgBuildId) }
+}
+
 function ofFile({ path, sizeBytes, mtimeSec, md5, sha1 }: BinpkgFile): IndexFields {
   return { PATH: path, SIZE: String(sizeBytes), MTIME: String(mtimeSec), MD5: md5, SHA1: sha1 }
 }
