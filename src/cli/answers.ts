@@ -3,6 +3,7 @@ import type {
   appJson,
   buildJson,
   environmentJson,
+  holdJson,
   nodeReportJson,
   nodeStatusJson,
   pointJson,
@@ -17,6 +18,7 @@ import type {
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
+export type HoldAnswer = ReturnType<typeof holdJson>
 export type NodeAnswer = ReturnType<typeof nodeStatusJson>
 export type NodeDetailAnswer = NodeAnswer & { readonly report: ReturnType<typeof nodeReportJson> }
 export type RestorePointAnswer = ReturnType<typeof pointJson>

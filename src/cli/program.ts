@@ -8,6 +8,7 @@ import { addConfig } from './config.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
 import { exitStatusLines } from './exit-status.ts'
+import { addHold } from './hold.ts'
 import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
 import { addPromote } from './promote.ts'
@@ -38,7 +39,7 @@ Examples:
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [addPush, addApps, addBuilds, addBuild],
-  'Environments:': [addEnvironments, addPromote, addWithdraw, addOverlay],
+  'Environments:': [addEnvironments, addPromote, addWithdraw, addHold, addOverlay],
   'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addWhoami],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],

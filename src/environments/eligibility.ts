@@ -1,16 +1,11 @@
 /** The one place that says whether a build may be published in an environment; everything else shows its answer. */
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { HeldBuild } from '../records/holds.ts'
+import { covers, heldRule, isIn } from './holds.ts'
+import type { Rule } from './rule.ts'
 
 type Needs = Pick<Hub, 'records' | 'config'>
-
-export interface Rule {
-  readonly code: string
-  readonly state: 'met' | 'unmet' | 'waived'
-  readonly detail: string
-  /** What makes it met; null when it is. */
-  readonly toMeet: string | null
-}
 
 export interface Verdict {
   readonly eligible: boolean
@@ -25,9 +20,11 @@ export async function judge(
   liftWithdrawal: boolean,
 ): Promise<Verdict> {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
+  const holds = (await hub.records.holds.openOf(build.app)).filter((hold) => covers(hold, build))
   const rules = [
-    ...previousEnvironmentRule(hub, releases, environment),
+    ...previousEnvironmentRule(hub, releases, holds, environment),
     ...withdrawalRule(releases, environment, liftWithdrawal),
+    ...holds.filter((hold) => isIn(hold, environment)).map(heldRule),
   ]
   return { eligible: rules.every(({ state }) => state !== 'unmet'), rules }
 }
@@ -40,11 +37,22 @@ type Releases = readonly {
 }[]
 
 /** Environments have an order: a build passes through each. */
-function previousEnvironmentRule(hub: Needs, releases: Releases, environment: string): readonly Rule[] {
+function previousEnvironmentRule(
+  hub: Needs,
+  releases: Releases,
+  holds: readonly HeldBuild[],
+  environment: string,
+): readonly Rule[] {
   const names = hub.config.environments.map(({ name }) => name)
   const previous = names[names.indexOf(environment) - 1]
   if (previous === undefined) return []
   const code = 'environment.previous'
+  // What is masked there was taken from its nodes: it does not stand there. A hold without a mask leaves it there.
+  const masked = holds.find((hold) => hold.mask === 1 && hold.environment === previous)
+  if (masked) {
+    const detail = `It is masked in ${previous}, held by ${masked.heldBy}: ${masked.reason}.`
+    return [{ code, state: 'unmet', detail, toMeet: `Lift the hold ${masked.id} there first.` }]
+  }
   const there = releases.filter((release) => release.environment === previous)
   if (there.some(({ state }) => state === 'released')) {
     return [{ code, state: 'met', detail: `It is released in ${previous}.`, toMeet: null }]

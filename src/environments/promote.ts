@@ -11,6 +11,7 @@ import type { Published } from '../overlays/overlay.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { judge } from './eligibility.ts'
+import { isHeld } from './holds.ts'
 import { releaseBuild } from './release-build.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -49,6 +50,7 @@ export interface Promoted {
 /**
  * Promotes a build. Asked again for one that stands there already, it gives back the promotion that put it there;
  * asked at the same time, one of the two waits for the other. What a fault cut short is finished.
+ * One that stands there and is held is refused: it is not to be had.
  * @throws {HubError} `promotion.not_eligible`, whose `rules` are the whole verdict; the refusal is recorded.
  */
 export async function promote(hub: Needs, request: PromotionRequest): Promise<Promoted> {
@@ -57,7 +59,8 @@ export async function promote(hub: Needs, request: PromotionRequest): Promise<Pr
   return await takeTurn(hub, { ...build, environment }, async () => {
     const release = await hub.records.releases.living(environment, build.app, build.build)
     const earlier = release && (await hub.records.promotions.findByRelease(release.id))
-    if (earlier) return { promotion: earlier, published: null, isNew: false }
+    if (earlier && !(await isHeld(hub, build, environment)))
+      return { promotion: earlier, published: null, isNew: false }
     const cutShort = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
       (promotion) => promotion.environment === environment && isUnderWay(promotion),
     )
@@ -117,17 +120,19 @@ async function publishPromoted(
     hub.steps.reached('promotion.released')
     return { promotion: released, published, isNew: true }
   } catch (error) {
-    if (!dryRun) await failUnlessReleased(hub, publishing)
+    if (!dryRun) await endUnlessReleased(hub, publishing, error)
     throw error
   }
 }
 
-/** What is recorded as released will be finished; only what never got its row has failed. */
-async function failUnlessReleased(hub: Needs, publishing: PromotionRow): Promise<void> {
+/** What is recorded as released will be finished; only what never got its row was refused or has failed. */
+async function endUnlessReleased(hub: Needs, publishing: PromotionRow, cause: unknown): Promise<void> {
   const { environment, app, build } = publishing
   try {
     if (await hub.records.releases.living(environment, app, build)) return
-    await move(hub, publishing, { state: 'failed', detail: 'the hub could not publish it; see its log' })
+    const isRefusal = cause instanceof HubError && cause.code === 'promotion.not_eligible'
+    if (isRefusal) await move(hub, publishing, { state: 'refused', detail: cause.message })
+    else await move(hub, publishing, { state: 'failed', detail: 'the hub could not publish it; see its log' })
   } catch (error) {
     // The fault before this one is the one to tell; the promotion stays under way and is taken up again.
     hub.log.warn({ err: error, promotion: publishing.id }, 'the end of a promotion could not be recorded')

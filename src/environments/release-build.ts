@@ -5,10 +5,11 @@ import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { Published } from '../overlays/overlay.ts'
-import { planApp, planMask } from '../overlays/plan-overlay.ts'
+import { planApp, planHeldMask, planMask } from '../overlays/plan-overlay.ts'
 import type { OverlayPlan } from '../overlays/plan-overlay.ts'
 import type { Tree } from '../git/tree.ts'
 import type { BuildRow } from '../records/builds.ts'
+import { refuseHeld } from './holds.ts'
 import type { ListedBuild, ReleaseRow } from '../records/releases.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'steps'>
@@ -29,6 +30,7 @@ export interface Released {
 /**
  * Publishes the build: its distfile in the environment's mirror, then one revision of the overlay. A build that stands
  * there already is given back as it is, with no new revision.
+ * @throws {HubError} `promotion.not_eligible` when it was held meanwhile.
  */
 export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise<Released> {
   const { environment, build, by } = request
@@ -45,6 +47,8 @@ export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise
     },
     record: async (records, revision) => {
       if (release) return
+      // Whoever held it since it was judged was told that nothing promotes it.
+      await refuseHeld(records, build, environment)
       release = { ...newRelease(hub, request), revision }
       await records.releases.add(release)
     },
@@ -95,7 +99,8 @@ async function planRelease(
   const app = await hub.records.apps.find(build.app)
   const planned = planApp(hub.config, tree, [...others, listed], app?.description ?? null)
   const withdrawn = (await hub.records.releases.withdrawn(environment)).filter((o) => !isSame(o, build))
-  return new Map([...planned, ...planMask(tree, withdrawn, planned)])
+  const held = await hub.records.holds.masksIn(environment)
+  return new Map([...planned, ...planMask(tree, withdrawn, planned), ...planHeldMask(tree, held, planned)])
 }
 
 export interface WithdrawRequest {

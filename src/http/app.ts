@@ -9,6 +9,7 @@ import { confineEnrolment, identify } from './auth.ts'
 import { buildRoutes } from './build-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
+import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
@@ -57,6 +58,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     appRoutes(hub),
     environmentRoutes(hub),
     promotionRoutes(hub),
+    holdRoutes(hub),
     tokenRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),

@@ -12,6 +12,7 @@ import { overlayOf } from '../overlays/overlay-of.ts'
 import { putOverlayFile } from '../overlays/put-file.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import { authorize, authorizeReading, principalOf } from './auth.ts'
+import { reasonField } from './reason.ts'
 import { environmentJson, publishedJson, releaseJson, revisionJson } from './representations.ts'
 import {
   isDryRun,
@@ -23,14 +24,7 @@ import {
   sendPage,
 } from './request.ts'
 
-const reasonSchema = z.strictObject({
-  reason: z
-    .string()
-    .trim()
-    .min(1, 'say why: it is shown to everybody who runs the version')
-    .max(500)
-    .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u, 'must be one line without control characters'),
-})
+const reasonSchema = z.strictObject({ reason: reasonField })
 
 const MAX_FILE_BYTES = 1024 * 1024
 

@@ -9,6 +9,7 @@ import type { Published } from '../overlays/overlay.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { HeldBuild } from '../records/holds.ts'
 import type { NodeRow } from '../records/nodes.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import type { PromotionRow } from '../records/promotions.ts'
@@ -222,6 +223,18 @@ export function pointJson(point: RestorePointRow, files?: readonly RestorePointF
 
 export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {
   return { kind, name, sizeBytes, sha512, receivedAt }
+}
+
+export function holdJson(hold: HeldBuild) {
+  const { category, pn, pv, newer, mask, liftedAt, ...rest } = hold
+  return {
+    ...rest,
+    newer: newer === 1,
+    mask: mask === 1,
+    state: liftedAt === null ? ('held' as const) : ('lifted' as const),
+    cpv: category === null || pn === null || pv === null ? null : cpvOf({ category, pn, pv }),
+    liftedAt,
+  }
 }
 
 export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {

@@ -1,10 +1,10 @@
-/** What one overlay lists now against the builds: ebuilds, cache entries, Manifest lines, and the mask of withdrawn ones. */
+/** What one overlay lists now against the builds: ebuilds, cache entries, Manifest lines, and the masks of what is withdrawn or held. */
 import { parseManifest } from '../gentoo/manifest.ts'
 import type { Distfile } from '../gentoo/manifest.ts'
 import type { Oid } from '../git/objects.ts'
 import { lookup, treeFromFiles } from '../git/tree.ts'
 import type { Tree } from '../git/tree.ts'
-import { WITHDRAWN_MASK, ebuildPath, planMask } from '../overlays/plan-overlay.ts'
+import { HELD_MASK, WITHDRAWN_MASK, ebuildPath, planHeldMask, planMask } from '../overlays/plan-overlay.ts'
 import type { ListedBuild } from '../records/releases.ts'
 import type { Records } from '../records/records.ts'
 import { objectId } from '../git/objects.ts'
@@ -28,14 +28,22 @@ export async function* verifyPackages(needs: Needs, onProgress: OnProgress): Asy
     onProgress(`packages of ${environment}`, done, apps.length)
     yield* verifyPackage(needs, tree, await records.releases.buildsOf(environment, app))
   }
-  const mask = planMask(tree, await records.releases.withdrawn(environment), new Map()).get(WITHDRAWN_MASK)
-  const wanted = mask && 'content' in mask ? objectId('blob', mask.content) : null
-  if (wanted !== (lookup(tree, WITHDRAWN_MASK)?.oid ?? null)) {
-    yield {
-      what: 'the mask is not that of the withdrawn releases',
-      where: placeOf(environment, WITHDRAWN_MASK),
-      mend: MEND,
-    }
+  yield* verifyMasks(needs, tree)
+}
+
+async function* verifyMasks({ records, environment }: Needs, tree: Tree): AsyncGenerator<Finding> {
+  const planned = new Map([
+    ...planMask(tree, await records.releases.withdrawn(environment), new Map()),
+    ...planHeldMask(tree, await records.holds.masksIn(environment), new Map()),
+  ])
+  for (const [path, what] of [
+    [WITHDRAWN_MASK, 'the mask is not that of the withdrawn releases'],
+    [HELD_MASK, 'the mask is not that of the holds'],
+  ] as const) {
+    const mask = planned.get(path)
+    const wanted = mask && 'content' in mask ? objectId('blob', mask.content) : null
+    if (wanted !== (lookup(tree, path)?.oid ?? null))
+      yield { what, where: placeOf(environment, path), mend: MEND }
   }
 }
 

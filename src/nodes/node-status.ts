@@ -12,7 +12,7 @@ import type { StandingBuild } from '../records/releases.ts'
 export const SILENT_AFTER_SEC = 24 * 3600
 
 export interface Drift {
-  readonly code: 'behind' | 'ahead' | 'withdrawn' | 'not_released' | 'other_repository'
+  readonly code: 'behind' | 'ahead' | 'withdrawn' | 'held' | 'not_released' | 'other_repository'
   readonly detail: string
 }
 
@@ -68,11 +68,16 @@ function packageStatus(installed: NodePackageRow, { overlay, builds }: Wanted): 
   if (installed.app === null) return { installed, wanted: null, drift: [] }
   const here = ofApp.find(({ build }) => build === installed.build)
   const drift: Drift[] = [
-    ...(here === undefined ? [NOT_RELEASED] : here.state === 'withdrawn' ? [WITHDRAWN] : []),
+    ...standingDrift(here),
     ...(wanted === null ? [] : orderDrift(installed, wanted)),
     ...(installed.repository === overlay ? [] : [fromElsewhere(installed.repository, overlay)]),
   ]
   return { installed, wanted, drift }
+}
+
+function standingDrift(here: StandingBuild | undefined): readonly Drift[] {
+  if (here === undefined) return [NOT_RELEASED]
+  return { released: [], withdrawn: [WITHDRAWN], held: [HELD] }[here.state]
 }
 
 const NOT_RELEASED: Drift = {
@@ -80,6 +85,8 @@ const NOT_RELEASED: Drift = {
   detail: 'this build was never released in the environment of the node',
 }
 const WITHDRAWN: Drift = { code: 'withdrawn', detail: 'this build was withdrawn' }
+
+const HELD: Drift = { code: 'held', detail: 'this build is held and masked' }
 
 function orderDrift({ cpv }: NodePackageRow, wanted: StandingBuild): readonly Drift[] {
   const pvr = splitPf(cpv.slice(cpv.indexOf('/') + 1))?.pvr

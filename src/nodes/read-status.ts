@@ -1,4 +1,5 @@
 /** The status of nodes, from the records: few queries for a whole page of them. */
+import { standingUnheld } from '../environments/holds.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
@@ -19,7 +20,7 @@ export async function readStatuses(
     await Promise.all(
       [...Map.groupBy(nodes, ({ environment }) => environment)].map(async ([environment, there]) => {
         const apps = appsOf(there.flatMap(({ name }) => packages.get(name) ?? []))
-        const builds = await hub.records.releases.standing(environment, apps)
+        const builds = await standingUnheld(hub, environment, apps)
         return [environment, { overlay: overlayName(hub.config, environment), builds }] as const
       }),
     ),

@@ -73,6 +73,7 @@ export async function requestRollback(hub: Needs, request: RollbackRequest): Pro
       requestedAt: timestamp(now),
       finishedAt: null,
       detail: null,
+      environmentRollback: null,
     },
   }
   await hub.turns.run(`rollback:${node}:${app}`, async () => {

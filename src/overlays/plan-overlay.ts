@@ -22,6 +22,7 @@ import { lookup } from '../git/tree.ts'
 import type { Tree } from '../git/tree.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Config } from '../config.ts'
+import type { HeldBuild } from '../records/holds.ts'
 import type { ListedBuild } from '../records/releases.ts'
 
 /** A path's new content: text of its own, a text that the records have already, or null to take the path away. */
@@ -33,8 +34,9 @@ type OverlayConfig = Pick<
   'overlayPrefix' | 'publicUrl' | 'masters' | 'freeLicenses' | 'category' | 'keepReleases'
 >
 
-/** The mask that the hub keeps; other files of that folder are kept by hand. */
+/** The masks that the hub keeps; other files of that folder are kept by hand. */
 export const WITHDRAWN_MASK = 'profiles/package.mask/portage-hub-withdrawn'
+export const HELD_MASK = 'profiles/package.mask/portage-hub-held'
 
 /** Paths that the hub itself writes, besides the packages of its apps. */
 export const GENERATED_PATHS: ReadonlySet<string> = new Set([
@@ -45,6 +47,7 @@ export const GENERATED_PATHS: ReadonlySet<string> = new Set([
   'profiles/license_groups',
   'metadata/layout.conf',
   WITHDRAWN_MASK,
+  HELD_MASK,
 ])
 
 /** `repo_name` of an environment's overlay, the name of its section in repos.conf: `hub-staging`. */
@@ -135,6 +138,21 @@ export function planMask(tree: Tree, withdrawn: readonly ListedBuild[], planned:
     }))
     .toSorted((a, b) => (a.atom < b.atom ? -1 : 1))
   return new Map([[WITHDRAWN_MASK, entries.length === 0 ? null : text(renderPackageMask(entries))]])
+}
+
+/**
+ * The mask of holds: of one build while the overlay lists it after `planned`, of a build and all newer ones always. Two
+ * holds of one build are two entries: each is lifted for itself.
+ */
+export function planHeldMask(tree: Tree, holds: readonly HeldBuild[], planned: OverlayPlan): OverlayPlan {
+  const entries = holds.flatMap(({ id, category, pn, pv, newer, reason, heldBy, heldAt }) => {
+    if (category === null || pn === null || pv === null) return []
+    if (newer === 0 && !isListed(tree, planned, ebuildPath({ category, pn, pv }))) return []
+    const atom = formatAtom(parseAtom(`${newer === 1 ? '>=' : '='}${category}/${pn}-${pv}`))
+    return [{ id, atom, reason, by: heldBy, date: heldAt.slice(0, 10) }]
+  })
+  const sorted = entries.toSorted((a, b) => (`${a.atom} ${a.id}` < `${b.atom} ${b.id}` ? -1 : 1))
+  return new Map([[HELD_MASK, sorted.length === 0 ? null : text(renderPackageMask(sorted))]])
 }
 
 /** The newest `count` by Portage's order of versions, newest first. */

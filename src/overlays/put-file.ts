@@ -6,7 +6,7 @@ import type { Hub } from '../hub.ts'
 import { overlayOf } from './overlay-of.ts'
 import type { Published } from './overlay.ts'
 import { HUB_NODE_FOLDER } from './plan-hub-node.ts'
-import { GENERATED_PATHS, WITHDRAWN_MASK, categoriesOf } from './plan-overlay.ts'
+import { GENERATED_PATHS, HELD_MASK, WITHDRAWN_MASK, categoriesOf } from './plan-overlay.ts'
 import type { PlannedFile } from './plan-overlay.ts'
 import { renderCategories } from '../gentoo/profiles.ts'
 
@@ -88,7 +88,8 @@ async function checkPath(hub: Pick<Hub, 'records'>, path: string): Promise<void>
   if (
     GENERATED_PATHS.has(path) ||
     path.startsWith('metadata/md5-cache/') ||
-    path.startsWith(`${WITHDRAWN_MASK}/`)
+    path.startsWith(`${WITHDRAWN_MASK}/`) ||
+    path.startsWith(`${HELD_MASK}/`)
   ) {
     throw refused(path, 'the hub writes it itself, from the settings and the releases')
   }

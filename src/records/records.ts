@@ -2,6 +2,7 @@
 import type { Db } from './database.ts'
 import { AppRecords } from './apps.ts'
 import { BuildRecords } from './builds.ts'
+import { HoldRecords } from './holds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
 import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
@@ -26,6 +27,7 @@ export class Records {
   readonly restorePoints: RestorePointRecords
   readonly binpkgs: BinpkgRecords
   readonly rollbacks: RollbackRecords
+  readonly holds: HoldRecords
   readonly nodes: NodeRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
@@ -42,6 +44,7 @@ export class Records {
     this.restorePoints = new RestorePointRecords(db)
     this.binpkgs = new BinpkgRecords(db)
     this.rollbacks = new RollbackRecords(db)
+    this.holds = new HoldRecords(db)
     this.nodes = new NodeRecords(db)
   }
 

@@ -44,9 +44,10 @@ export type ListedBuild = Pick<
 > &
   Pick<ReleaseRow, 'state' | 'reason' | 'withdrawnBy' | 'withdrawnAt'>
 
-/** A build and whether it is to be had in an environment now. */
-export type StandingBuild = Pick<BuildRow, 'app' | 'build' | 'category' | 'pn' | 'pv'> &
-  Pick<ReleaseRow, 'state'>
+/** A build and whether it is to be had in an environment now; `held`: a hold masks it. */
+export type StandingBuild = Pick<BuildRow, 'app' | 'build' | 'category' | 'pn' | 'pv'> & {
+  readonly state: ReleaseRow['state'] | 'held'
+}
 
 export class ReleaseRecords {
   readonly #db: Db

@@ -25,6 +25,8 @@ export interface Schema {
   binpkgs: BinpkgTable
   binhosts: BinhostTable
   rollbacks: RollbackTable
+  environmentRollbacks: EnvironmentRollbackTable
+  holds: HoldTable
 }
 
 export interface AppTable {
@@ -297,4 +299,46 @@ export interface RollbackTable {
   requestedAt: string
   finishedAt: string | null
   detail: string | null
+  /** The rollback of a whole environment that it is part of; null: it was asked for alone. */
+  environmentRollback: string | null
+}
+
+/** A rollback of all nodes of an environment. */
+export interface EnvironmentRollbackTable {
+  id: string
+  environment: string
+  app: string
+  /** The build to go back to. */
+  build: number
+  withDump: number
+  force: number
+  reason: string
+  requestedBy: string
+  requestedAt: string
+  /** JSON of what was known of each node when it was asked for. */
+  nodes: string
+}
+
+export interface HoldTable {
+  id: string
+  app: string
+  /** null: every build of the app. */
+  build: number | null
+  /** 1: every build whose version is newer too. */
+  newer: number
+  /** null: in all environments. */
+  environment: string | null
+  /** 1: its builds are masked in the environment's overlay. */
+  mask: number
+  /** The rollback of an environment that set it; null: a person did. */
+  rollback: string | null
+  reason: string
+  heldBy: string
+  heldAt: string
+  /** The overlay's revision that has the mask. */
+  heldRevision: number | null
+  liftedBy: string | null
+  liftedAt: string | null
+  liftedRevision: number | null
+  liftReason: string | null
 }

@@ -82,6 +82,16 @@ const ROUTES: readonly Route[] = [
     body: { reason: 'x' },
     allowed: ['promoter'],
   },
+  {
+    call: 'POST /api/v1/environments/staging/holds?dryRun=true',
+    body: { app: 'shop', reason: 'x' },
+    allowed: ['promoter'],
+  },
+  { call: 'POST /api/v1/holds?dryRun=true', body: { app: 'shop', reason: 'x' }, allowed: ['promoter'] },
+  { call: 'GET /api/v1/environments/staging/holds', allowed: READERS },
+  { call: 'GET /api/v1/holds', allowed: READERS },
+  { call: 'GET /api/v1/holds/$hold', allowed: READERS },
+  { call: 'POST /api/v1/holds/$hold/lift?dryRun=true', body: { reason: 'x' }, allowed: ['promoter'] },
   { call: 'GET /api/v1/digests/$sha256', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions/$promotion', allowed: EVERYBODY },
@@ -159,6 +169,11 @@ beforeAll(async () => {
   const { body } = await hub.upload('shop', BYTES, { build: '1' })
   ids['$release'] = body.releases[0].id
   ids['$promotion'] = body.promotions[0].id
+  const held = await hub
+    .as()
+    .post('/api/v1/environments/production/holds')
+    .send({ app: 'shop', reason: 'not yet' })
+  ids['$hold'] = held.body.id
   ids['$sha256'] = body.tarball.sha256
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
   await keepPoint(await enrolNode(hub, 'web1'))

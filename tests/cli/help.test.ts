@@ -44,6 +44,8 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'push',
     'promote',
     'withdraw',
+    'hold set',
+    'hold lift',
     'rebuild',
     'overlay put',
     'overlay rm',
