@@ -76,6 +76,9 @@ export const ERRORS = {
 
   'promotion.unknown': { status: 404, title: 'No such promotion' },
   'promotion.not_eligible': { status: 409, title: 'This build cannot be promoted there now' },
+  'check.unknown': { status: 404, title: 'No such check' },
+  'check.report_invalid': { status: 422, title: 'This report cannot be read' },
+  'check.report_too_large': { status: 413, title: 'The reports are larger than the hub takes' },
   'release.unknown': { status: 404, title: 'No such release' },
   'release.already_withdrawn': { status: 409, title: 'This release is withdrawn already' },
   'hold.unknown': { status: 404, title: 'No such hold' },

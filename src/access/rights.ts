@@ -24,6 +24,10 @@ export type Right =
   | { readonly to: 'upload'; readonly app: string }
   /** To send bytes before it is said of which app they are. */
   | { readonly to: 'begin uploads' }
+  /** Results of checks that a program made. */
+  | { readonly to: 'report checks of'; readonly app: string }
+  /** The result of a check that a person made: not the word of a CI's token. */
+  | { readonly to: 'vouch for'; readonly app: string }
   | { readonly to: 'promote'; readonly environment: string }
   /** Overlay, distfiles and releases of an environment. */
   | { readonly to: 'read'; readonly environment: string }
@@ -42,11 +46,12 @@ const inEnvironment = (principal: Principal, right: Right): boolean =>
 const RIGHTS: Readonly<Record<Role, Rule>> = {
   administrator: () => true,
   uploader: (principal, right) =>
-    (right.to === 'upload' && isWithin(principal.apps, right.app)) ||
+    ((right.to === 'upload' || right.to === 'report checks of') && isWithin(principal.apps, right.app)) ||
     (right.to === 'begin uploads' && principal.apps?.length !== 0),
   promoter: (principal, right) =>
     right.to === 'read' ||
     right.to === 'see nodes' ||
+    (right.to === 'vouch for' && principal.environments?.length !== 0) ||
     (right.to === 'promote' && inEnvironment(principal, right)),
   // Not of everywhere: an enrolment is for one environment.
   enrol: (principal, right) =>

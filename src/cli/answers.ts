@@ -1,4 +1,5 @@
 /** The API's answers as the commands read them: the types of what the routes send. */
+import type { checkJson } from '../http/check-routes.ts'
 import type {
   appJson,
   buildJson,
@@ -17,6 +18,8 @@ import type {
 
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
+export type CheckAnswer = ReturnType<typeof checkJson>
+export type RecordedCheckAnswer = CheckAnswer & { readonly warnings: readonly string[] }
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
 export type HoldAnswer = ReturnType<typeof holdJson>
 export type NodeAnswer = ReturnType<typeof nodeStatusJson>

@@ -4,6 +4,7 @@ import { HUB_VERSION } from '../version.ts'
 import { addApps } from './apps.ts'
 import { addBuild } from './build.ts'
 import { addBuilds } from './builds.ts'
+import { addCheck, addChecks } from './check.ts'
 import { addConfig } from './config.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
@@ -38,7 +39,7 @@ Examples:
 
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
-  'Builds:': [addPush, addApps, addBuilds, addBuild],
+  'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
   'Environments:': [addEnvironments, addPromote, addWithdraw, addHold, addOverlay],
   'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addWhoami],

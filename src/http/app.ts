@@ -7,6 +7,7 @@ import { HUB_VERSION } from '../version.ts'
 import { appRoutes } from './app-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
 import { buildRoutes } from './build-routes.ts'
+import { checkRoutes } from './check-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { holdRoutes } from './hold-routes.ts'
@@ -56,6 +57,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
   routes.use(
     appRoutes(hub),
+    checkRoutes(hub),
     environmentRoutes(hub),
     promotionRoutes(hub),
     holdRoutes(hub),

@@ -84,7 +84,8 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
   })
 }
 
-async function visibleBuild(hub: Hub, request: Request, response: Response): Promise<BuildRow> {
+/** The build of the path. @throws {HubError} `build.unknown`, also for one that is there and not to be seen. */
+export async function visibleBuild(hub: Hub, request: Request, response: Response): Promise<BuildRow> {
   const principal = principalOf(response)
   const app = parameter(request, 'app')
   const number = parseBuildNumber(parameter(request, 'build'))

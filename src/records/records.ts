@@ -2,6 +2,7 @@
 import type { Db } from './database.ts'
 import { AppRecords } from './apps.ts'
 import { BuildRecords } from './builds.ts'
+import { CheckRecords } from './checks.ts'
 import { HoldRecords } from './holds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
 import { NodeRecords } from './nodes.ts'
@@ -29,6 +30,7 @@ export class Records {
   readonly rollbacks: RollbackRecords
   readonly holds: HoldRecords
   readonly nodes: NodeRecords
+  readonly checks: CheckRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
     this.#db = db
@@ -46,6 +48,7 @@ export class Records {
     this.rollbacks = new RollbackRecords(db)
     this.holds = new HoldRecords(db)
     this.nodes = new NodeRecords(db)
+    this.checks = new CheckRecords(db)
   }
 
   /**

@@ -27,6 +27,8 @@ export interface Schema {
   rollbacks: RollbackTable
   environmentRollbacks: EnvironmentRollbackTable
   holds: HoldTable
+  checks: CheckTable
+  checkReports: CheckReportTable
 }
 
 export interface AppTable {
@@ -341,4 +343,33 @@ export interface HoldTable {
   liftedAt: string | null
   liftedRevision: number | null
   liftReason: string | null
+}
+
+/** One result that CI or a person told of a build; a later one of the same stage and name counts instead. */
+export interface CheckTable {
+  id: string
+  app: string
+  build: number
+  stage: 'commit' | 'acceptance' | 'manual'
+  name: string
+  status: 'running' | 'passed' | 'failed' | 'skipped'
+  url: string | null
+  summary: string | null
+  reportedBy: string
+  reportedAt: string
+}
+
+/** A report that came with a check, as it was read. */
+export interface CheckReportTable {
+  checkId: string
+  /** From 0, in the order of the request. */
+  position: number
+  name: string
+  format: 'junit' | 'sarif' | 'cobertura'
+  /** Of the file as it was sent. */
+  sizeBytes: number
+  /** JSON: how many in each state. */
+  counts: string
+  /** zstd-compressed JSON of `ReportItem[]`. */
+  items: Buffer
 }

@@ -11,6 +11,8 @@ const UNSCOPED: readonly Right[] = [
   { to: 'enrol', environment: 'staging' },
   { to: 'act as node', node: 'web1' },
   { to: 'see nodes', environment: 'staging' },
+  { to: 'report checks of', app: 'shop' },
+  { to: 'vouch for', app: 'shop' },
 ]
 
 function principal(role: Role, scope: Partial<Principal> = {}): Principal {
@@ -27,15 +29,15 @@ function principal(role: Role, scope: Partial<Principal> = {}): Principal {
 }
 
 test.each<[Role, readonly boolean[]]>([
-  ['administrator', [true, true, true, true, true, true, true, true]],
-  ['uploader', [false, true, true, false, false, false, false, false]],
-  ['promoter', [false, false, false, true, true, false, false, true]],
+  ['administrator', [true, true, true, true, true, true, true, true, true, true]],
+  ['uploader', [false, true, true, false, false, false, false, false, true, false]],
+  ['promoter', [false, false, false, true, true, false, false, true, false, true]],
   // Without an environment it could make nodes anywhere: it makes none.
-  ['enrol', [false, false, false, false, false, false, false, false]],
-  ['node', [false, false, false, false, true, false, false, false]],
-  ['reader', [false, false, false, false, true, false, false, true]],
+  ['enrol', [false, false, false, false, false, false, false, false, false, false]],
+  ['node', [false, false, false, false, true, false, false, false, false, false]],
+  ['reader', [false, false, false, false, true, false, false, true, false, false]],
 ])(
-  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes: %j',
+  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes, report checks, vouch: %j',
   (role, allowed) => {
     expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
   },
@@ -62,6 +64,8 @@ describe('a scope', () => {
     expect(may(principal('node', { environments: [] }), { to: 'read', environment: 'staging' })).toBe(false)
     expect(may(principal('uploader', { apps: [] }), { to: 'upload', app: 'shop' })).toBe(false)
     expect(may(principal('uploader', { apps: [] }), { to: 'begin uploads' })).toBe(false)
+    expect(may(principal('uploader', { apps: [] }), { to: 'report checks of', app: 'shop' })).toBe(false)
+    expect(may(principal('promoter', { environments: [] }), { to: 'vouch for', app: 'shop' })).toBe(false)
   })
 
   test('of environments does not keep a promoter from reading: who promotes compares', () => {

@@ -45,6 +45,19 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/apps/shop/builds/1/ebuild', allowed: EVERYBODY },
   { call: 'GET /api/v1/apps/shop/builds/1/eligibility/staging', allowed: EVERYBODY },
   {
+    call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
+    body: { stage: 'commit', name: 'unit', status: 'passed' },
+    allowed: ['uploader'],
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
+    body: { stage: 'manual', name: 'looked at', status: 'passed' },
+    allowed: ['promoter'],
+  },
+  { call: 'GET /api/v1/apps/shop/builds/1/checks', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/checks/$check', allowed: EVERYBODY },
+  { call: 'GET /api/v1/apps/shop/builds/1/checks/$check/results', allowed: EVERYBODY },
+  {
     call: 'POST /api/v1/apps/shop/builds?dryRun=true',
     body: formBody({ tarball: BYTES }),
     type: FORM_TYPE,
@@ -175,6 +188,8 @@ beforeAll(async () => {
     .send({ app: 'shop', reason: 'not yet' })
   ids['$hold'] = held.body.id
   ids['$sha256'] = body.tarball.sha256
+  const check = { stage: 'commit', name: 'lint', status: 'passed' }
+  ids['$check'] = (await hub.as().post('/api/v1/apps/shop/builds/1/checks').send(check)).body.id
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
   await keepPoint(await enrolNode(hub, 'web1'))
   for (const role of ROLES)

@@ -42,6 +42,7 @@ test.each(COMMANDS)('the options of %s are in docs/cli.md', (_path, command) => 
 test.each(COMMANDS)('%s can be tried without effect if it changes something', (path, command) => {
   const changes = [
     'push',
+    'check',
     'promote',
     'withdraw',
     'hold set',
