@@ -8,6 +8,7 @@ import { hasHiddenCharacters } from '../gentoo/quote.ts'
 import { shown } from '../gentoo/version.ts'
 import type { ArchiveEntry } from './archive-contents.ts'
 import type { ArchiveLimits } from './archive-limits.ts'
+import { FolderSpellings } from './folder-spellings.ts'
 import { corrupt } from './tar-header.ts'
 import type { Member } from './tar-walker.ts'
 
@@ -18,6 +19,7 @@ type Known = ArchiveEntry | 'folder'
 export class EntryList {
   readonly #limits: ArchiveLimits
   readonly #known = new Map<string, Known>()
+  readonly #spellings = new FolderSpellings()
 
   constructor(limits: ArchiveLimits) {
     this.#limits = limits
@@ -47,6 +49,7 @@ export class EntryList {
     const path = names.join('/')
     this.#enterFolder(names.slice(0, -1), member.path)
     this.#refuseClash(path, member)
+    if (!this.#spellings.add(names, member)) throw otherSpelling(path, member)
     this.#known.set(path, this.#entry(path, member))
     return path
   }
@@ -179,6 +182,14 @@ function belowNoFolder(path: string, folder: string, type: string): HubError {
   return new HubError(
     'archive.unsafe_path',
     `The entry ${named(path)} lies below ${named(folder)}, which is a ${type} in this archive and not a folder.`,
+  )
+}
+
+function otherSpelling(path: string, member: Member): HubError {
+  return new HubError(
+    'archive.duplicate_entry',
+    `The folder ${named(path)} is named ${named(member.path)} after a link in it that leads upwards, and which mode it ` +
+      'gets depends on the program. Pack it under one form of its name.',
   )
 }
 

@@ -380,8 +380,33 @@ describe('a name that stands twice', () => {
     ['a link and a folder', tarOf(link('app', '.'), { name: 'app/', type: '5' })],
     ['a folder and a file', tarOf({ name: 'app/', type: '5' }, { name: 'app' })],
     ['a folder with something in it and a link', tarOf(file, link('app', '.'))],
+    ...['app/d/./', './app/d/', 'app/./d'].map((name): [string, Buffer] => [
+      `a folder after a link in it that leads upwards, as ${name}`,
+      tarOf(file, link('app/d/up', '..'), { name, type: '5', mode: 0o711 }),
+    ]),
+    [
+      'a folder above such a link',
+      tarOf(file, link('app/d/e/up', '../..'), { name: 'app/d/./', type: '5', mode: 0o711 }),
+    ],
+    [
+      'a folder named before and after such a link',
+      tarOf({ name: 'app/d/', type: '5' }, link('app/d/up', '..'), { name: './app/d/', type: '5' }),
+    ],
   ])('is refused: %s', async (_, bytes) => {
     expect(await codeOf(verify(bytes))).toBe('archive.duplicate_entry')
+  })
+
+  test.each<[string, Buffer]>([
+    ['in the same way', tarOf(link('app/d/up', '..'), { name: 'app/d/', type: '5', mode: 0o711 })],
+    ['with more slashes', tarOf(link('app/d/up', '..'), { name: 'app//d//', type: '5', mode: 0o711 })],
+    ['before the link', tarOf({ name: './app/d/', type: '5', mode: 0o711 }, link('app/d/up', '..'))],
+    [
+      'in another way without such a link',
+      tarOf(link('app/d/l', 'x'), file, { name: './app/d/', type: '5', mode: 0o711 }),
+    ],
+  ])('is no folder that is named %s: it has the mode that GNU tar gives it', async (_, bytes) => {
+    const { entries } = await verify(bytes)
+    expect(entries.find(({ path }) => path === 'app/d')?.mode).toBe(0o711)
   })
 })
 
