@@ -4,7 +4,8 @@ import type { Paths } from './storage/paths.ts'
 import { BlobStore } from './storage/blob-store.ts'
 import { GitRepository } from './storage/git-repository.ts'
 import { PartialUploads } from './storage/partial-uploads.ts'
-import { SigningKey } from './storage/signing-key.ts'
+import { HubKeys } from './storage/hub-keys.ts'
+import type { KeyRing } from './storage/key-ring.ts'
 import { TreeStore } from './storage/tree-store.ts'
 import { openSqlite } from './records/database.ts'
 import { migrate } from './records/migrate.ts'
@@ -41,10 +42,11 @@ export interface Hub extends AsyncDisposable {
   readonly trees: TreeStore
   /** What restore points brought. */
   readonly binpkgBlobs: BlobStore
-  /** Signs commits of overlays. */
-  readonly signingKey: SigningKey
-  /** Signs binary packages. */
-  readonly binhostKey: SigningKey
+  readonly keys: HubKeys
+  /** Sign commits of overlays. */
+  readonly overlayKeys: KeyRing
+  /** Sign binary packages. */
+  readonly binhostKeys: KeyRing
   readonly binhosts: Binhosts
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
@@ -77,10 +79,11 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   const partialUploads = await PartialUploads.open(paths, onDisk)
   const binpkgBlobs = await BlobStore.open({ ...paths, ...paths.binpkgs }, { ...onDisk, isPrivate: true })
   const name = `Portage Hub (${config.overlayPrefix})`
-  const signingKey = await SigningKey.open(paths.keys, 'hub.key', name, clock.now())
-  const binhostKey = await SigningKey.open(paths.keys, 'binhost.key', `${name} binary packages`, clock.now())
-  const keys = { signingKey, binhostKey }
-  const kept = { records, blobs, binpkgBlobs, partialUploads, ...keys, trees: new TreeStore(paths, onDisk) }
+  const keyNames = { overlay: name, binhost: `${name} binary packages` }
+  const keys = await HubKeys.open(paths.keys, keyNames, clock)
+  const rings = { overlayKeys: keys.overlay, binhostKeys: keys.binhost }
+  const trees = new TreeStore(paths, onDisk)
+  const kept = { records, blobs, binpkgBlobs, partialUploads, keys, ...rings, trees }
   const parts = { config, clock, log, steps, paths, ...kept }
   const overlays = new Map<string, Overlay>()
   for (const { name } of config.environments) {

@@ -27,7 +27,7 @@ function welcome({ hub, newAdminToken }: RunningHub): string {
     const takes = promote === 'automatic' ? 'takes every upload' : 'takes what is promoted'
     lines.push(`  ${name.padEnd(12)} ${publicUrl}/git/${name}.git  (${takes})`)
   }
-  lines.push(`  signed by    ${hub.signingKey.fingerprint}  (${publicUrl}/keys/hub.asc)`)
+  lines.push(`  signed by    ${hub.overlayKeys.current.fingerprint}  (${publicUrl}/keys/hub.asc)`)
   if (newAdminToken !== null) {
     lines.push(
       '',

@@ -29,17 +29,19 @@ const ALGORITHMS = ['sha512', 'sha256', 'md5', 'sha1'] as const
 
 /** @param binpkgBuildId one that no package of this version has in its binhost; quickpkg gives none. */
 export async function signForBinhost(
-  hub: Pick<Hub, 'binpkgBlobs' | 'binhostKey' | 'clock'>,
+  hub: Pick<Hub, 'binpkgBlobs' | 'binhostKeys' | 'clock'>,
   { gpkg, cpv, entry }: Pick<JudgedBinpkg, 'gpkg' | 'cpv' | 'entry'>,
   binpkgBuildId: number,
 ): Promise<SignedBinpkg> {
   const parsed = parseCpv(cpv)
   const path = `${cp(parsed)}/${pf(parsed)}-${binpkgBuildId}.gpkg.tar`
+  // One key for all of it, also when another takes over meanwhile.
+  const key = hub.binhostKeys.current
   // A clock that went back behind the key's time cannot sign.
-  const now = new Date(Math.max(hub.clock.now().getTime(), hub.binhostKey.createdSec * 1000))
+  const now = new Date(Math.max(hub.clock.now().getTime(), key.createdSec * 1000))
   const signer = {
-    detached: async (pieces: AsyncIterable<Uint8Array>) => await hub.binhostKey.signStream(pieces, now),
-    clearSign: async (text: string) => await hub.binhostKey.clearSign(text, now),
+    detached: async (pieces: AsyncIterable<Uint8Array>) => await key.signStream(pieces, now),
+    clearSign: async (text: string) => await key.clearSign(text, now),
   }
   const { path: uploadPath, handle } = await hub.binpkgBlobs.createUpload()
   const discard = async (): Promise<void> => await hub.binpkgBlobs.discard(uploadPath)

@@ -5,6 +5,7 @@ import type {
   buildJson,
   environmentJson,
   holdJson,
+  keysJson,
   nodeReportJson,
   nodeStatusJson,
   pointJson,
@@ -30,6 +31,7 @@ export type PromotionAnswer = ReturnType<typeof promotionJson>
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>
 export type TokenAnswer = ReturnType<typeof tokenJson>
+export type KeyAnswer = ReturnType<typeof keysJson>[number]
 export type PublishedAnswer = NonNullable<ReturnType<typeof publishedJson>>
 
 /** The lines that say which paths of an overlay a change writes or removes. */

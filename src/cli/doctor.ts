@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { systemClock } from '../clock.ts'
-import type { Diagnosis } from '../jobs/diagnose.ts'
+import type { Diagnosis } from '../jobs/diagnosis.ts'
 import { EXIT } from './exit-status.ts'
 import { onOneLine } from './format.ts'
 import { local } from './session.ts'

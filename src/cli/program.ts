@@ -10,6 +10,7 @@ import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
 import { exitStatusLines } from './exit-status.ts'
 import { addHold } from './hold.ts'
+import { addKey } from './key.ts'
 import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
 import { addPromote } from './promote.ts'
@@ -42,7 +43,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
   'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
   'Environments:': [addEnvironments, addPromote, addWithdraw, addHold, addOverlay],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addWhoami],
+  'Access:': [addToken, addWhoami, addKey],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

@@ -12,6 +12,7 @@ import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
+import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
@@ -62,6 +63,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     promotionRoutes(hub),
     holdRoutes(hub),
     tokenRoutes(hub),
+    keyRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),
@@ -84,11 +86,6 @@ function operations(hub: Hub): express.Router {
     const isReady = await hub.records.isReachable()
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'unavailable' })
   })
-  routes.get('/keys/hub.asc', (_request, response) => {
-    response.type('application/pgp-keys').send(hub.signingKey.publicKey)
-  })
-  routes.get('/keys/binhost.asc', (_request, response) => {
-    response.type('application/pgp-keys').send(hub.binhostKey.publicKey)
-  })
+  routes.use(publicKeyRoutes(hub))
   return routes
 }

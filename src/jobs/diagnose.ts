@@ -1,24 +1,19 @@
 /** Whether this host can run the hub that the settings describe, check by check. */
 import { randomUUID } from 'node:crypto'
-import { access, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { access, rm, statfs, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { unixSeconds } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { pathsOf } from '../storage/paths.ts'
+import { diagnoseKeys } from './diagnose-keys.ts'
+import { fail, ok, warn } from './diagnosis.ts'
+import type { Diagnosis } from './diagnosis.ts'
 import { databasePath, openDataFolder } from './open-data-folder.ts'
 import type { DataFolder } from './open-data-folder.ts'
 import { localUrl, probeHub } from './probe-hub.ts'
 import { runProgram } from './run-program.ts'
-
-export interface Diagnosis {
-  readonly check: string
-  readonly state: 'ok' | 'warn' | 'fail'
-  readonly detail: string
-  /** null when it is ok. */
-  readonly toDo: string | null
-}
 
 const GIB = 2 ** 30
 const LEAST_FREE_BYTES = 64 * 2 ** 20
@@ -112,22 +107,9 @@ async function* diagnoseRecords(config: Config, now: Date): AsyncGenerator<Diagn
   }
   await using open = folder
   yield ok('records', path)
-  yield await diagnoseKey(open)
+  yield* diagnoseKeys(open, now)
   const { timeSec, what } = await newestRevision(open)
   yield diagnoseClock(now, timeSec, what)
-}
-
-async function diagnoseKey({ paths }: DataFolder): Promise<Diagnosis> {
-  const path = join(paths.keys, 'hub.key')
-  const found = await stat(path).catch(() => null)
-  if (found === null) {
-    const toDo = 'restore it from a backup: the next start makes another, which nodes do not trust'
-    return fail('signing key', `${path} is missing`, toDo)
-  }
-  const mode = (found.mode & 0o777).toString(8).padStart(4, '0')
-  return (found.mode & 0o077) === 0
-    ? ok('signing key', `${path}, mode ${mode}`)
-    : fail('signing key', `${path} has mode ${mode}: others can read it`, `chmod 600 ${path}`)
 }
 
 async function newestRevision({ records, config }: DataFolder): Promise<{ timeSec: number; what: string }> {
@@ -180,16 +162,4 @@ async function faultOfListening(host: string, port: number): Promise<string | nu
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'EADDRINUSE' ? 'another program has it' : message
   }
-}
-
-function ok(check: string, detail: string): Diagnosis {
-  return { check, state: 'ok', detail, toDo: null }
-}
-
-function warn(check: string, detail: string, toDo: string): Diagnosis {
-  return { check, state: 'warn', detail, toDo }
-}
-
-function fail(check: string, detail: string, toDo: string): Diagnosis {
-  return { check, state: 'fail', detail, toDo }
 }

@@ -18,7 +18,7 @@ import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<
   Hub,
-  'records' | 'clock' | 'config' | 'limits' | 'turns' | 'binpkgBlobs' | 'binhostKey' | 'binhosts' | 'log'
+  'records' | 'clock' | 'config' | 'limits' | 'turns' | 'binpkgBlobs' | 'binhostKeys' | 'binhosts' | 'log'
 >
 
 export interface CompletedPoint {

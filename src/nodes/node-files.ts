@@ -69,7 +69,7 @@ export function renderNodeFiles(facts: NodeFacts): Readonly<Record<NodeFilePath,
 
 /** One of these files, as the node should have it now. @throws {HubError} `request.unknown_route`. */
 export async function readNodeFile(
-  hub: Pick<Hub, 'config' | 'records' | 'signingKey' | 'binhostKey'>,
+  hub: Pick<Hub, 'config' | 'records' | 'overlayKeys' | 'binhostKeys'>,
   { name, environment }: NodeRow,
   path: string,
 ): Promise<string> {

@@ -4,7 +4,7 @@ import type { Hub } from '../hub.ts'
 export interface TrustAnchor {
   /** ASCII-armoured public keys. */
   readonly publicKeys: string
-  /** Of the primary keys, 40 upper-case hex digits each. */
+  /** Of those of them that are to be believed, 40 upper-case hex digits each. */
   readonly fingerprints: readonly string[]
 }
 
@@ -16,12 +16,12 @@ export interface TrustAnchors {
 }
 
 export function trustAnchors({
-  signingKey,
-  binhostKey,
-}: Pick<Hub, 'signingKey' | 'binhostKey'>): TrustAnchors {
-  return { overlay: anchorOf(signingKey), binhost: anchorOf(binhostKey) }
+  overlayKeys,
+  binhostKeys,
+}: Pick<Hub, 'overlayKeys' | 'binhostKeys'>): TrustAnchors {
+  return { overlay: anchorOf(overlayKeys), binhost: anchorOf(binhostKeys) }
 }
 
-function anchorOf({ publicKey, fingerprint }: Hub['signingKey']): TrustAnchor {
-  return { publicKeys: publicKey, fingerprints: [fingerprint] }
+function anchorOf({ publicKeys, fingerprints }: Hub['overlayKeys']): TrustAnchor {
+  return { publicKeys, fingerprints }
 }

@@ -23,7 +23,7 @@ import { recallRevision } from './recall-revision.ts'
 import { Turns } from '../turns.ts'
 import { replayRevisions } from './replay-revisions.ts'
 
-type Needs = Pick<Hub, 'records' | 'clock' | 'signingKey' | 'config' | 'log' | 'steps'>
+type Needs = Pick<Hub, 'records' | 'clock' | 'overlayKeys' | 'config' | 'log' | 'steps'>
 
 export interface PublishRequest {
   /** Who made the change; becomes the commit's author. */
@@ -130,12 +130,13 @@ export class Overlay {
   }
 
   async #makeRevision(request: PublishRequest, number: number, tree: Tree): Promise<RevisionRow> {
-    const { clock, signingKey } = this.#needs
+    const { clock, overlayKeys } = this.#needs
+    const signingKey = overlayKeys.current
     const parent = this.#state
-    const before = parent === null ? signingKey.createdSec : await this.#timeOf(parent.revision)
+    const parentSec = parent === null ? 0 : await this.#timeOf(parent.revision)
     // A clock that went back must not date a revision before its parent, whose time nodes and people read history by,
     // nor before the key that signs it.
-    const timeSec = Math.max(unixSeconds(clock.now()), before)
+    const timeSec = Math.max(unixSeconds(clock.now()), parentSec, signingKey.createdSec)
     const fields = {
       environment: this.environment,
       number,

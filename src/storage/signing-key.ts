@@ -1,6 +1,6 @@
 /**
- * An OpenPGP key of the hub: `hub.key` signs overlay commits, `binhost.key` binary packages. Made at the first start, kept in
- * `var/keys/` (mode 0600), its public half served to nodes.
+ * An OpenPGP key of the hub, its private part in a file that its user alone reads, its public half for nodes. Which keys
+ * there are, and which of them signs, is said by `hub-keys.ts`.
  */
 import { chmod, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,12 +11,23 @@ import {
   generateKey,
   readCleartextMessage,
   readPrivateKey,
+  readSignature,
+  revokeKey,
   sign,
   verify,
 } from 'openpgp'
 import type { PrivateKey } from 'openpgp'
 import { unixSeconds } from '../clock.ts'
 import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
+
+/** Why a key is revoked, as OpenPGP tells it: RFC 9580, section 5.2.3.31. */
+export type RevocationReason = 'compromised' | 'superseded' | 'retired'
+
+const REASONS = {
+  compromised: enums.reasonForRevocation.keyCompromised,
+  superseded: enums.reasonForRevocation.keySuperseded,
+  retired: enums.reasonForRevocation.keyRetired,
+} as const
 
 export class SigningKey {
   readonly #key: PrivateKey
@@ -26,9 +37,12 @@ export class SigningKey {
   readonly fingerprint: string
   /** Seconds since 1970; nothing can be signed as of an earlier time. */
   readonly createdSec: number
+  /** Seconds since 1970, from when on nobody believes it; null: it does not end. */
+  readonly expiresSec: number | null
 
-  private constructor(key: PrivateKey) {
+  private constructor(key: PrivateKey, expires: Date | typeof Infinity | null) {
     this.#key = key
+    this.expiresSec = expires instanceof Date ? unixSeconds(expires) : null
     this.publicKey = key.toPublic().armor()
     this.fingerprint = key.getFingerprint().toUpperCase()
     this.createdSec = unixSeconds(key.getCreationTime())
@@ -42,20 +56,45 @@ export class SigningKey {
     now: Date,
   ): Promise<SigningKey> {
     const path = join(keysDirectory, fileName)
-    let armored = await readFile(path, 'utf8').catch((error: unknown) => {
+    const armored = await readFile(path, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       throw error
     })
-    if (armored === null) {
-      await makeDirectoryDurably(keysDirectory, 0o700)
-      await chmod(keysDirectory, 0o700)
-      // A start that died while it wrote its key left one that nobody will use.
-      for (const name of (await readdir(keysDirectory)).filter(isTemporary))
-        await rm(join(keysDirectory, name))
-      armored = await makeKey(userName, now)
-      await writeFileDurably(path, armored, 0o600)
-    }
-    return new SigningKey(await readPrivateKey({ armoredKey: armored }))
+    if (armored !== null) return await SigningKey.parse(armored)
+    await makeDirectoryDurably(keysDirectory, 0o700)
+    await chmod(keysDirectory, 0o700)
+    // A start that died while it wrote its key left one that nobody will use.
+    for (const name of (await readdir(keysDirectory)).filter(isTemporary)) await rm(join(keysDirectory, name))
+    const made = await SigningKey.make(userName, now)
+    await made.write(path)
+    return made
+  }
+
+  /** @param armored a private key without a passphrase. */
+  static async parse(armored: string): Promise<SigningKey> {
+    const key = await readPrivateKey({ armoredKey: armored })
+    return new SigningKey(key, await key.getExpirationTime())
+  }
+
+  /** A new key, as of `now`, that is nowhere but in memory. @param lifeSec null: it does not end. */
+  static async make(userName: string, now: Date, lifeSec: number | null = null): Promise<SigningKey> {
+    return await SigningKey.parse(await makeKey(userName, now, lifeSec))
+  }
+
+  /** Keeps the private key in a file of that name, which is there whole or not at all. */
+  async write(path: string): Promise<void> {
+    await writeFileDurably(path, this.#key.armor(), 0o600)
+  }
+
+  /** The public key, armoured, with a certificate that says to whoever has it not to believe it any more. */
+  async revoked(reason: RevocationReason, note: string, at: Date): Promise<string> {
+    const { publicKey } = await revokeKey({
+      key: this.#key,
+      reasonForRevocation: { flag: REASONS[reason], string: note },
+      date: at,
+      format: 'object',
+    })
+    return publicKey.armor()
   }
 
   /** Armoured detached signature of `payload`, dated `at`; lines end in "\n". */
@@ -112,13 +151,21 @@ function asFile(armored: string): string {
   return armored.replaceAll('\r\n', '\n').trimEnd() + '\n'
 }
 
+/** Which keys made an armoured detached signature: the last 16 digits of their fingerprints. */
+export async function signersOf(armoredSignature: string): Promise<readonly string[]> {
+  const signature = await readSignature({ armoredSignature })
+  return signature.getSigningKeyIDs().map((id) => id.toHex().toUpperCase())
+}
+
 /** ed25519 in the form that GnuPG 2.2 knows: openpgp's newer "curve25519" keys cannot be verified by it. */
-async function makeKey(userName: string, now: Date): Promise<string> {
+async function makeKey(userName: string, now: Date, lifeSec: number | null): Promise<string> {
   const { privateKey } = await generateKey({
     type: 'ecc',
     curve: 'ed25519Legacy',
     userIDs: [{ name: userName }],
     date: now,
+    // 0: without an end.
+    keyExpirationTime: lifeSec ?? 0,
     format: 'object',
     config: { preferredHashAlgorithm: enums.hash.sha512 },
   })

@@ -113,6 +113,7 @@ const ROUTES: readonly Route[] = [
     body: { app: 'shop', build: 1, environment: 'staging' },
     allowed: ['promoter'],
   },
+  { call: 'GET /api/v1/keys', allowed: [] },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },

@@ -10,7 +10,7 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import type { Config } from '../../src/config.ts'
-import type { Diagnosis } from '../../src/jobs/diagnose.ts'
+import type { Diagnosis } from '../../src/jobs/diagnosis.ts'
 import type { Finding } from '../../src/jobs/finding.ts'
 import { openDataFolder } from '../../src/jobs/open-data-folder.ts'
 import { verifyArchiveAndOverlays } from '../../src/jobs/verify-archive-and-overlays.ts'
@@ -382,7 +382,7 @@ test('doctor finds a running hub well, and a key that others can read ill', asyn
   expect(ill.status).toBe(1)
   const { checks } = JSON.parse(ill.stdout) as { checks: readonly Diagnosis[] }
   expect(checks.filter(({ state }) => state === 'fail')).toEqual([
-    expect.objectContaining({ check: 'signing key', toDo: expect.stringMatching(/^chmod 600 /) }),
+    expect.objectContaining({ check: 'overlay key', toDo: expect.stringMatching(/^chmod 600 /) }),
   ])
 })
 

@@ -228,6 +228,7 @@ async function checkFiles(folder: DataFolder, builds: readonly BuildRow[]): Prom
       'hub.lock.holder',
       'keys/hub.key',
       'keys/binhost.key',
+      'keys/keys.json',
     ].map((name) => `var/${name}`),
     ...builds.map(({ sha512 }) => `distfiles/archive/${sha512.slice(0, 2)}/${sha512}`),
   ])

@@ -124,7 +124,7 @@ describe('what is held', () => {
   test('is not published when the hold comes between verdict and release', async () => {
     await using hub = await createTestHub()
     await upload(hub, 1, { promote: 'false' })
-    const { signingKey } = hub.hub
+    const signingKey = hub.hub.overlayKeys.current
     const sign = signingKey.sign.bind(signingKey)
     signingKey.sign = async (...args) => {
       signingKey.sign = sign
@@ -213,7 +213,7 @@ describe('a hold with a mask', () => {
   test('that a crash cuts after its row is finished by the start, and one before it never was', async () => {
     await using hub = await createTestHub(SAME_ADDRESS)
     await upload(hub, 1)
-    const { signingKey } = hub.hub
+    const signingKey = hub.hub.overlayKeys.current
     const sign = signingKey.sign.bind(signingKey)
     signingKey.sign = () => Promise.reject(new Error('the process died here'))
     expect((await hold(hub, { build: 1, mask: true })).status).toBe(500)

@@ -207,7 +207,7 @@ describe('a fault that passes', () => {
   test('before anything of a promotion is recorded: it has failed, and may be asked for again', async () => {
     await using hub = await createTestHub(SAME_ADDRESS)
     await hub.upload('shop', ONE, { build: '1' })
-    const mend = breakMethod(hub.hub.signingKey, 'sign')
+    const mend = breakMethod(hub.hub.overlayKeys.current, 'sign')
     expect((await hub.promote('shop', 1, 'production')).status).toBe(500)
     mend()
     expect((await hub.as().get('/api/v1/promotions')).body.items[0]).toMatchObject({ state: 'failed' })

@@ -83,7 +83,7 @@ describe('a history of uploads, a withdrawal and a hand-kept file', () => {
         const { stderr } = await run('git', ['-C', repository, 'verify-commit', '--raw', commit], {
           env: { ...env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' },
         })
-        expect(stderr).toContain(`VALIDSIG ${hub.hub.signingKey.fingerprint}`)
+        expect(stderr).toContain(`VALIDSIG ${hub.hub.overlayKeys.current.fingerprint}`)
       }
     } finally {
       await run('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: home } }).catch(() => {})

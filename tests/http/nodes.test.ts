@@ -387,7 +387,7 @@ describe('what a node fetches', () => {
     expect((await get('binrepos.conf/portage-hub.conf')).text).toContain(
       `sync-uri = ${hub.url}/binhost/nodes/web1\n`,
     )
-    expect((await get('hub/hub.asc')).text).toBe(hub.hub.signingKey.publicKey)
+    expect((await get('hub/hub.asc')).text).toBe(hub.hub.overlayKeys.publicKeys)
     for (const path of ['hub/.netrc', 'hub/__proto__', '../passwd', 'make.conf'])
       expect((await get(path)).body.code).toBe('request.unknown_route')
   })
@@ -398,7 +398,7 @@ describe('what a node fetches', () => {
     expect(script.status).toBe(200)
     expect(script.headers['content-type']).toBe('text/plain; charset=utf-8')
     expect(script.text).toContain(`\nhub='${hub.url}'\n`)
-    expect(script.text).toContain(`\nhub_keys='${hub.hub.signingKey.fingerprint}'\n`)
+    expect(script.text).toContain(`\nhub_keys='${hub.hub.overlayKeys.current.fingerprint}'\n`)
     expect(script.text).not.toMatch(/@[A-Z_]+@/)
   })
 })

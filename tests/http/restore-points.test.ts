@@ -100,7 +100,7 @@ describe('a restore point', () => {
     expect(file.bytes.byteLength).toBe(Number(packages[0]?.['SIZE']))
     const path = join(hub.directory, 'fetched.gpkg.tar')
     await writeFile(path, file.bytes)
-    const isSigned = async (text: string) => await hub.hub.binhostKey.hasClearSigned(text, hub.clock.now())
+    const isSigned = async (text: string) => await hub.hub.binhostKeys.hasClearSigned(text, hub.clock.now())
     expect((await verifyGpkg(path, isSigned)).format).toBe('gpkg')
     expect((await points.fetch(DUMP)).bytes).toEqual(DUMP.bytes)
     expect((await points.fetch(binpkg)).bytes).toEqual(file.bytes)

@@ -91,7 +91,7 @@ const tests = (): void => {
       ],
     )
     expect(keys).toMatch(/^pub:u:/m)
-    expect(keys).toContain(hub.hub.binhostKey.fingerprint)
+    expect(keys).toContain(hub.hub.binhostKeys.current.fingerprint)
 
     using answers = watchAnswers(hub)
     await client.emerge(node, 'app-acme/small')
@@ -207,7 +207,7 @@ const tests = (): void => {
     await using node = await openNode('tampered')
     // What root trusts for its own purposes does not count.
     await client.trustHub(node, hub)
-    Object.assign(hub.hub, { signingKey: other.hub.signingKey })
+    Object.assign(hub.hub, { overlayKeys: other.hub.overlayKeys })
     const options = ['--environment', 'staging', '--name', 'web1', '--token', await newToken(hub), '--yes']
     const { status, output } = await enrol(node, hub, ...options)
     expect(status).toBe(1)
@@ -222,7 +222,7 @@ const tests = (): void => {
     await using hub = await createTestHub(SETTINGS)
     await using node = await openNode('keys')
     const secret = await newToken(hub)
-    const fingerprint = hub.hub.signingKey.fingerprint
+    const fingerprint = hub.hub.overlayKeys.current.fingerprint
     const text = await node.bash('curl -fsS "$1/enroll.sh"', hub.url)
     await node.write('tmp/enroll.sh', text.replaceAll(fingerprint, fingerprint.replaceAll(/[0-9]/g, '0')))
     const options = ['--environment', 'staging', '--name', 'web1', '--token', secret, '--yes']

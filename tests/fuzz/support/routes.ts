@@ -32,6 +32,7 @@ export const READ_ROUTES = [
   '/api/v1/nodes/$node',
   '/nodes/$node/etc/portage/$setup',
   '/enroll.sh',
+  '/api/v1/keys',
   '/api/v1/tokens',
   '/api/v1/uploads/$id',
   '/git/$environment.git/info/refs',

@@ -1,0 +1,200 @@
+/**
+ * The hub's signing keys on disk: `var/keys/keys.json` says which there are and from when on each signs, and each private
+ * part is a file beside it. A change is one rename of `keys.json`, last: a key that it does not name is nobody's.
+ */
+import { chmod, readFile, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Clock } from '../clock.ts'
+import { HubError } from '../errors.ts'
+import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
+import { KEY_PURPOSES, KeyRing } from './key-ring.ts'
+import type { HubKey, KeyPurpose } from './key-ring.ts'
+import { SigningKey } from './signing-key.ts'
+
+export const KEYS_FILE = 'keys.json'
+/** Of the keys that the first start makes. */
+export const FIRST_FILES = { overlay: 'hub.key', binhost: 'binhost.key' } as const
+/** Of those that came later: `hub-<fingerprint>.key`. */
+const LATER_FILE = /^(?:hub|binhost)-[0-9A-F]{40}\.key$/
+
+const stateSchema = z.strictObject({
+  format: z.literal(1),
+  keys: z.array(
+    z.strictObject({
+      purpose: z.enum(KEY_PURPOSES),
+      file: z.string().regex(/^[A-Za-z0-9-]+\.key$/),
+      fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
+      signsFromSec: z.int(),
+      revoked: z
+        .strictObject({
+          at: z.string(),
+          reason: z.enum(['compromised', 'superseded', 'retired']),
+          note: z.string(),
+          publicKey: z.string(),
+        })
+        .nullable(),
+    }),
+  ),
+})
+
+type State = z.infer<typeof stateSchema>
+type KeyRecord = State['keys'][number]
+
+export class HubKeys {
+  readonly #directory: string
+  readonly #records: readonly KeyRecord[]
+  readonly overlay: KeyRing
+  readonly binhost: KeyRing
+
+  private constructor(
+    directory: string,
+    records: readonly KeyRecord[],
+    rings: Readonly<Record<KeyPurpose, KeyRing>>,
+  ) {
+    this.#directory = directory
+    this.#records = records
+    this.overlay = rings.overlay
+    this.binhost = rings.binhost
+  }
+
+  /**
+   * Reads the keys, or makes the first of each purpose when there is none.
+   * @param userNames of keys that are made.
+   * @throws {HubError} `config.invalid` when keys are missing or cannot be read: others in their place would make all
+   *   nodes distrust the hub.
+   */
+  static async open(
+    directory: string,
+    userNames: Readonly<Record<KeyPurpose, string>>,
+    clock: Clock,
+  ): Promise<HubKeys> {
+    await makeDirectoryDurably(directory, 0o700)
+    await chmod(directory, 0o700)
+    const records = await readRecords(directory)
+    if (records === null) await makeFirst(directory, userNames, clock.now())
+    await sweep(directory)
+    const keys = await HubKeys.read(directory, clock)
+    if (keys === null) throw new Error(`${directory} has no keys though they were made`)
+    return keys
+  }
+
+  /** Reads the keys that are there and changes nothing; null when there are none. @throws {HubError} as `open`. */
+  static async read(directory: string, clock: Clock): Promise<HubKeys | null> {
+    const records = (await readRecords(directory)) ?? (await firstRecords(directory))
+    if (records === null) return null
+    return new HubKeys(directory, records, await ringsOf(directory, records, clock))
+  }
+
+  /** Of the private parts of a purpose's keys. */
+  filesOf(purpose: KeyPurpose): readonly string[] {
+    return this.#records
+      .filter((record) => record.purpose === purpose)
+      .map(({ file }) => join(this.#directory, file))
+  }
+}
+
+async function makeFirst(
+  directory: string,
+  userNames: Readonly<Record<KeyPurpose, string>>,
+  now: Date,
+): Promise<void> {
+  const records: KeyRecord[] = []
+  for (const purpose of KEY_PURPOSES) {
+    const file = FIRST_FILES[purpose]
+    records.push(recordOf(purpose, file, await SigningKey.open(directory, file, userNames[purpose], now)))
+  }
+  await writeRecords(directory, records)
+}
+
+/** Of a data folder that is older than `keys.json`. */
+async function firstRecords(directory: string): Promise<readonly KeyRecord[] | null> {
+  const records: KeyRecord[] = []
+  for (const purpose of KEY_PURPOSES) {
+    const file = FIRST_FILES[purpose]
+    const armored = await readIfThere(join(directory, file))
+    if (armored !== null) records.push(recordOf(purpose, file, await SigningKey.parse(armored)))
+  }
+  return records.length === KEY_PURPOSES.length ? records : null
+}
+
+function recordOf(purpose: KeyPurpose, file: string, key: SigningKey): KeyRecord {
+  return { purpose, file, fingerprint: key.fingerprint, signsFromSec: key.createdSec, revoked: null }
+}
+
+async function writeRecords(directory: string, keys: readonly KeyRecord[]): Promise<void> {
+  const state: State = { format: 1, keys: [...keys] }
+  await writeFileDurably(join(directory, KEYS_FILE), `${JSON.stringify(state, null, 2)}\n`, 0o600)
+}
+
+async function readRecords(directory: string): Promise<readonly KeyRecord[] | null> {
+  const text = await readIfThere(join(directory, KEYS_FILE))
+  if (text !== null) {
+    try {
+      return stateSchema.parse(JSON.parse(text)).keys
+    } catch (error) {
+      throw damaged(`${join(directory, KEYS_FILE)} cannot be read`, error)
+    }
+  }
+  // Without it nobody knows which of them signs, and the keys that a start would make are trusted by no node.
+  const later = (await namesIn(directory)).find((name) => LATER_FILE.test(name))
+  if (later === undefined) return null
+  throw damaged(`${join(directory, KEYS_FILE)} is missing, and ${later} is there`)
+}
+
+async function ringsOf(
+  directory: string,
+  records: readonly KeyRecord[],
+  clock: Clock,
+): Promise<Readonly<Record<KeyPurpose, KeyRing>>> {
+  const keys: HubKey[] = []
+  for (const { purpose, file, fingerprint, signsFromSec, revoked } of records) {
+    const key = await readKeyFile(join(directory, file))
+    if (key.fingerprint !== fingerprint) throw damaged(`${join(directory, file)} is another key`)
+    keys.push({ purpose, key, signsFromSec, revoked })
+  }
+  const ringOf = async (purpose: KeyPurpose): Promise<KeyRing> =>
+    await KeyRing.of(
+      keys.filter((key) => key.purpose === purpose),
+      clock,
+    )
+  return { overlay: await ringOf('overlay'), binhost: await ringOf('binhost') }
+}
+
+async function readKeyFile(path: string): Promise<SigningKey> {
+  try {
+    return await SigningKey.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    throw damaged(`${path} cannot be read`, error)
+  }
+}
+
+/** What a start or a rotation that died left: writes that did not end, and keys that nobody names. */
+async function sweep(directory: string): Promise<void> {
+  const named = new Set((await readRecords(directory))?.map(({ file }) => file))
+  for (const name of await namesIn(directory))
+    if (isTemporary(name) || (LATER_FILE.test(name) && !named.has(name))) await rm(join(directory, name))
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  return await readdir(directory).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  })
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  return await readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  })
+}
+
+function damaged(what: string, cause?: unknown): HubError {
+  return new HubError(
+    'config.invalid',
+    `${what}: restore the folder of keys from a backup; nodes trust no other keys`,
+    {},
+    { cause },
+  )
+}
