@@ -24,7 +24,10 @@ export type RecordedCheckAnswer = CheckAnswer & { readonly warnings: readonly st
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
 export type HoldAnswer = ReturnType<typeof holdJson>
 export type NodeAnswer = ReturnType<typeof nodeStatusJson>
-export type NodeDetailAnswer = NodeAnswer & { readonly report: ReturnType<typeof nodeReportJson> }
+export type NodeDetailAnswer = NodeAnswer & {
+  readonly neverRehearsed: readonly string[]
+  readonly report: ReturnType<typeof nodeReportJson>
+}
 export type RestorePointAnswer = ReturnType<typeof pointJson>
 export type RollbackAnswer = ReturnType<typeof rollbackJson>
 export type PromotionAnswer = ReturnType<typeof promotionJson>

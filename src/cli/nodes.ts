@@ -96,6 +96,7 @@ function nodeFacts(node: NodeDetailAnswer): string {
     ['portage', report?.portage ?? null],
     ['hub-node', report?.hubNode ?? null],
     ['pending', report && countText(report.configPending.length, 'configuration file')],
+    ['never rehearsed', node.neverRehearsed.length === 0 ? null : node.neverRehearsed.join(' ')],
     ...(report?.disk ?? []).map(
       ({ path, freeBytes, totalBytes }) =>
         [path, `${sizeText(freeBytes)} free of ${sizeText(totalBytes)}`] as const,
@@ -109,12 +110,19 @@ function addPoints(nodes: Command): void {
     .description('list the restore points of a node, newest first')
     .argument('<node>')
     .option('--app <app>', 'of this app only')
-  remote<ListOptions & { readonly app?: string }>(
+    .addOption(
+      new Option('--rehearsed <how>', 'those whose dump was tried out so').choices([
+        'never',
+        'passed',
+        'failed',
+      ]),
+    )
+  remote<ListOptions & { readonly app?: string; readonly rehearsed?: string }>(
     withLimit(command),
     'portage-hub nodes points web1 --app shop',
-    async (session, { app, limit }, name = '') => {
+    async (session, { app, rehearsed, limit }, name = '') => {
       const path = apiPath('nodes', name, 'restore-points')
-      const page = await session.client.list<RestorePointAnswer>(path, { app }, limit)
+      const page = await session.client.list<RestorePointAnswer>(path, { app, rehearsed }, limit)
       showPage(
         session,
         page,
@@ -124,11 +132,18 @@ function addPoints(nodes: Command): void {
           { title: 'BEFORE', value: ({ reason }) => reason },
           { title: 'TAKEN (UTC)', value: ({ takenAt }) => timeText(takenAt) },
           { title: 'STATE', value: ({ state, encrypted }) => (encrypted ? `${state}, encrypted` : state) },
+          { title: 'REHEARSED (UTC)', value: rehearsalText },
         ],
         'No restore points.',
       )
     },
   )
+}
+
+/** `never`, `2026-01-02 03:04`, `2026-01-02 03:04 failed`; nothing for a point that is not complete. */
+function rehearsalText({ state, rehearsed }: RestorePointAnswer): string | null {
+  if (rehearsed === null) return state === 'complete' ? 'never' : null
+  return `${timeText(rehearsed.at)}${rehearsed.ok ? '' : ' failed'}`
 }
 
 function addRemove(nodes: Command): void {

@@ -48,7 +48,8 @@ export function nodeRoutes(hub: Hub): Router {
     const [status] = await readStatuses(hub, [node])
     if (!status) throw new Error(`${node.name} has no status`)
     const report = await hub.records.nodes.findReport(node.name)
-    response.json({ ...nodeStatusJson(status), report: nodeReportJson(report) })
+    const neverRehearsed = await hub.records.restorePoints.neverRehearsed(node.name)
+    response.json({ ...nodeStatusJson(status), neverRehearsed, report: nodeReportJson(report) })
   })
   routes.delete('/nodes/:node', async (request, response) => {
     const name = ownNode(request, response)

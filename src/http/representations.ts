@@ -221,8 +221,13 @@ export function pointJson(point: RestorePointRow, files?: readonly RestorePointF
     takenAt: point.takenAt,
     announcedAt: point.announcedAt,
     completedAt: point.completedAt,
+    rehearsed: point.rehearsedAt === null ? null : rehearsalJson(point.rehearsedAt, point),
     ...(files && { files: files.map(pointFileJson) }),
   }
+}
+
+function rehearsalJson(at: string, { rehearsalOk, rehearsalDetail }: RestorePointRow) {
+  return { at, ok: rehearsalOk === 1, detail: rehearsalDetail ?? '' }
 }
 
 export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {

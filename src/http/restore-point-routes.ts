@@ -10,7 +10,7 @@ import { completePoint } from '../nodes/complete-point.ts'
 import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
-import type { BinpkgRow, PointKey, RestorePointFileRow } from '../records/restore-points.ts'
+import type { BinpkgRow, PointKey, RehearsalFilter, RestorePointFileRow } from '../records/restore-points.ts'
 import { principalOf } from './auth.ts'
 import { ownNode } from './own-node.ts'
 import { pointFileJson, pointJson } from './representations.ts'
@@ -77,7 +77,8 @@ export function restorePointRoutes(hub: Hub): Router {
   routes.get('/nodes/:node/restore-points', async (request, response) => {
     const node = ownNode(request, response)
     await findNode(hub, node)
-    const page = await hub.records.restorePoints.list(node, query(request, 'app'), pageRequest(request))
+    const filter = { app: query(request, 'app'), rehearsed: rehearsalFilter(request) }
+    const page = await hub.records.restorePoints.list(node, filter, pageRequest(request))
     sendPage(request, response, page, (point) => pointJson(point))
   })
   routes.get('/nodes/:node/restore-points/:point', async (request, response) => {
@@ -86,6 +87,12 @@ export function restorePointRoutes(hub: Hub): Router {
     response.json(pointJson(point, await hub.records.restorePoints.filesOf(key)))
   })
   return routes
+}
+
+function rehearsalFilter(request: Request): RehearsalFilter | null {
+  const wanted = query(request, 'rehearsed')
+  if (wanted === null || wanted === 'never' || wanted === 'passed' || wanted === 'failed') return wanted
+  throw new HubError('request.invalid', '?rehearsed= is never, passed or failed')
 }
 
 function ownPoint(request: Request, response: Response): PointKey {

@@ -71,6 +71,7 @@ function pointRow(
     ...{ node, id, app, cpv, reason, hubNode, schemaVersion, encrypted: encrypted ? 1 : 0 },
     takenAt: timestamp(new Date(takenAt)),
     ...{ state: 'announced', refusal: null, completedAt: null },
+    ...{ rehearsedAt: null, rehearsalOk: null, rehearsalDetail: null },
     ...known,
   }
 }

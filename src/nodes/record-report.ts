@@ -7,6 +7,7 @@ import type { Hub } from '../hub.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
 import type { Records } from '../records/records.ts'
 import { findEnrolledNode } from './find-node.ts'
+import { keepRehearsals } from './rehearsals.ts'
 import type { Report, ReportedPackage } from './report.ts'
 
 export interface NodeReport {
@@ -33,6 +34,7 @@ export async function recordReport(
     const packages = withTimes(name, identified, before, reportedAt)
     const state = { reportedAt, syncedCommit: report.sync.commit, body: JSON.stringify(report), packages }
     await records.nodes.saveReport(name, state)
+    await keepRehearsals(records, name, report)
   })
 }
 

@@ -112,7 +112,8 @@ async function wantedPoint(
   { node, app, point: id }: RollbackRequest,
 ): Promise<RestorePointRow> {
   if (id === null) {
-    const { items } = await hub.records.restorePoints.list(node, app, { limit: 100, cursor: null })
+    const filter = { app, rehearsed: null }
+    const { items } = await hub.records.restorePoints.list(node, filter, { limit: 100, cursor: null })
     const newest = items.find(({ state }) => state === 'complete')
     if (newest) return newest
     throw new HubError('restore_point.unknown', `${node} has no complete restore point of ${app} here`)

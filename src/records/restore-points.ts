@@ -1,9 +1,9 @@
 /** Restore points, the files of each, and the packages that binhosts show. */
-import type { Selectable } from 'kysely'
+import type { SelectQueryBuilder, Selectable } from 'kysely'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
-import type { BinpkgTable, RestorePointFileTable, RestorePointTable } from './schema.ts'
+import type { BinpkgTable, RestorePointFileTable, RestorePointTable, Schema } from './schema.ts'
 
 export type RestorePointRow = Selectable<RestorePointTable>
 export type RestorePointFileRow = Selectable<RestorePointFileTable>
@@ -15,6 +15,16 @@ export interface PointKey {
   readonly node: string
   readonly id: string
 }
+
+/** A dump that was restored into a scratch database. */
+export interface Rehearsal {
+  readonly at: string
+  readonly ok: boolean
+  /** Why it failed; empty otherwise. */
+  readonly detail: string
+}
+
+export type RehearsalFilter = 'never' | 'passed' | 'failed'
 
 export interface FileKey {
   readonly kind: FileKind
@@ -51,8 +61,33 @@ export class RestorePointRecords {
       .executeTakeFirst()
   }
 
-  /** Newest first, by when they were taken; of one app or of all. */
-  async list(node: string, app: string | null, request: PageRequest): Promise<Page<RestorePointRow>> {
+  /** Of these points of a node those that are here. */
+  async findAll(node: string, ids: readonly string[]): Promise<readonly RestorePointRow[]> {
+    if (ids.length === 0) return []
+    return await this.#db
+      .selectFrom('restorePoints')
+      .selectAll()
+      .where('node', '=', node)
+      .where('id', 'in', ids)
+      .execute()
+  }
+
+  /** Says how the last rehearsal of a point ended. */
+  async rehearsed({ node, id }: PointKey, { at, ok, detail }: Rehearsal): Promise<void> {
+    await this.#db
+      .updateTable('restorePoints')
+      .set({ rehearsedAt: at, rehearsalOk: ok ? 1 : 0, rehearsalDetail: detail })
+      .where('node', '=', node)
+      .where('id', '=', id)
+      .execute()
+  }
+
+  /** Newest first, by when they were taken; of one app or of all. Only a complete one with a dump was `never` rehearsed. */
+  async list(
+    node: string,
+    { app, rehearsed }: { readonly app: string | null; readonly rehearsed: RehearsalFilter | null },
+    request: PageRequest,
+  ): Promise<Page<RestorePointRow>> {
     let query = this.#db
       .selectFrom('restorePoints')
       .selectAll()
@@ -60,8 +95,17 @@ export class RestorePointRecords {
       .orderBy('id', 'desc')
       .limit(request.limit + 1)
     if (app !== null) query = query.where('app', '=', app)
+    if (rehearsed === 'never') query = neverRehearsed(query)
+    else if (rehearsed !== null) query = query.where('rehearsalOk', '=', rehearsed === 'passed' ? 1 : 0)
     if (request.cursor !== null) query = query.where('id', '<', request.cursor)
     return pageOf(await query.execute(), request.limit, (row) => row.id)
+  }
+
+  /** The newest complete points with a dump that nobody ever tried out, by their ids; at most 100. */
+  async neverRehearsed(node: string): Promise<readonly string[]> {
+    const request = { limit: 100, cursor: null }
+    const { items } = await this.list(node, { app: null, rehearsed: 'never' }, request)
+    return items.map(({ id }) => id)
   }
 
   async filesOf({ node, id }: PointKey): Promise<readonly RestorePointFileRow[]> {
@@ -193,6 +237,23 @@ export class RestorePointRecords {
     yield* await files.execute()
     yield* await this.#db.selectFrom('binpkgs').select(['node', 'point', 'path as name', 'sha512']).execute()
   }
+}
+
+type PointQuery = SelectQueryBuilder<Schema, 'restorePoints', RestorePointRow>
+
+function neverRehearsed(query: PointQuery): PointQuery {
+  return query
+    .where('state', '=', 'complete')
+    .where('rehearsedAt', 'is', null)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('restorePointFiles')
+          .select('restorePointFiles.name')
+          .whereRef('restorePointFiles.node', '=', 'restorePoints.node')
+          .whereRef('restorePointFiles.point', '=', 'restorePoints.id')
+          .where('restorePointFiles.kind', '=', 'dump'),
+      ),
+    )
 }
 
 export class BinpkgRecords {

@@ -249,6 +249,10 @@ export interface RestorePointTable {
   refusal: string | null
   announcedAt: string
   completedAt: string | null
+  /** By the node's clock; null: its dump was never restored for a trial. */
+  rehearsedAt: string | null
+  rehearsalOk: number | null
+  rehearsalDetail: string | null
 }
 
 export interface RestorePointFileTable {

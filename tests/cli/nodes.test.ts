@@ -69,11 +69,18 @@ test('restore points are listed, and a rollback is shown before it is asked for'
   await points.complete()
   expect((await cli('nodes', 'points', 'web1')).stdout).toBe(
     [
-      'RESTORE POINT               OF                     BEFORE   TAKEN (UTC)       STATE',
-      `${POINT}  app-hub/shop-1.0.0_p1  upgrade  2026-01-02 03:04  complete, encrypted`,
+      'RESTORE POINT               OF                     BEFORE   TAKEN (UTC)       STATE                REHEARSED (UTC)',
+      `${POINT}  app-hub/shop-1.0.0_p1  upgrade  2026-01-02 03:04  complete, encrypted  never`,
       '',
     ].join('\n'),
   )
+  expect((await cli('nodes', 'show', 'web1')).stdout).toContain(`  never rehearsed  ${POINT}\n`)
+  const rehearsed = [{ restorePoint: POINT, at: '2026-01-02T03:05:06Z', ok: false, detail: 'no space' }]
+  await hub.as().post('/api/v1/nodes/web1/report').send(reportOf([], { rehearsed }))
+  expect((await cli('nodes', 'points', 'web1', '--rehearsed', 'failed')).stdout).toMatch(
+    / {2}2026-01-02 03:05 failed\n$/,
+  )
+  expect((await cli('nodes', 'points', 'web1', '--rehearsed', 'never')).stderr).toBe('No restore points.\n')
   const shown = await cli('rollback', 'web1', 'shop', '--dry-run')
   expect(shown.stdout).toBe(
     [

@@ -1,0 +1,39 @@
+/** What a report says of rehearsals: dumps that the node restored into a scratch database, and whether that worked. */
+import { z } from 'zod'
+import { timestamp } from '../clock.ts'
+import type { Rehearsal } from '../records/restore-points.ts'
+import type { Records } from '../records/records.ts'
+import type { Report } from './report.ts'
+import { RESTORE_POINT_ID } from './report.ts'
+
+const rehearsalSchema = z.object({
+  restorePoint: z.string().regex(RESTORE_POINT_ID),
+  at: z.iso.datetime({ offset: true }).max(40),
+  ok: z.boolean(),
+  detail: z.string().default(''),
+})
+
+/**
+ * Keeps the newest rehearsal of each point that is here. A report has those of the last time again and again, so a point
+ * that is announced later gets its own then. What is no rehearsal of this form is passed over.
+ */
+export async function keepRehearsals(
+  { restorePoints }: Pick<Records, 'restorePoints'>,
+  node: string,
+  { rehearsed }: Pick<Report, 'rehearsed'>,
+): Promise<void> {
+  const newest = new Map<string, Rehearsal>()
+  for (const entry of rehearsed) {
+    const { success, data } = rehearsalSchema.safeParse(entry)
+    if (!success) continue
+    const rehearsal = { at: timestamp(new Date(data.at)), ok: data.ok, detail: data.detail }
+    const known = newest.get(data.restorePoint)
+    if (known === undefined || known.at <= rehearsal.at) newest.set(data.restorePoint, rehearsal)
+  }
+  const points = await restorePoints.findAll(node, [...newest.keys()])
+  for (const { id, rehearsedAt } of points) {
+    const rehearsal = newest.get(id)
+    if (rehearsal && (rehearsedAt === null || rehearsedAt < rehearsal.at))
+      await restorePoints.rehearsed({ node, id }, rehearsal)
+  }
+}
