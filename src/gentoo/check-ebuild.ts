@@ -115,6 +115,7 @@ const GRAMMAR: readonly Block[] = [
     ' ',
     ' pkg_preinst() {',
     ' \t[[ -n ${REPLACING_VERSIONS} ]] || return 0',
+    ' \t[[ -z $(find "${EROOT}/var/lib/portage-hub/saved/${CATEGORY}/${PN}-${REPLACING_VERSIONS%% *}" -maxdepth 0 -type f -uid 0 -mmin -60 2>/dev/null) ]] || return 0',
     ' \tumask 077',
     ' \tlocal stamp',
     ' \tstamp=$(date -u +%Y%m%dT%H%M%SZ) || die "no time for the backup: nothing was replaced"',

@@ -136,10 +136,14 @@ function keepEmptyDirectories(prefix: string): readonly string[] {
   ]
 }
 
-// Old files are still in place. `die` here stops the merge before any of them is replaced.
+// Old files are still in place. `die` here stops the merge before any of them is replaced. hub-node leaves a mark for the
+// installed version while its emerge runs: it made a restore point, or goes back, which no failing dump may hinder.
+const SAVED_MARK = '${EROOT}/var/lib/portage-hub/saved/${CATEGORY}/${PN}-${REPLACING_VERSIONS%% *}'
+
 function preinst({ commands, timeoutSec }: NonNullable<EbuildModel['backup']>): readonly string[] {
   return [
     '[[ -n ${REPLACING_VERSIONS} ]] || return 0',
+    `[[ -z $(find "${SAVED_MARK}" -maxdepth 0 -type f -uid 0 -mmin -60 2>/dev/null) ]] || return 0`,
     'umask 077',
     'local stamp',
     'stamp=$(date -u +%Y%m%dT%H%M%SZ) || die "no time for the backup: nothing was replaced"',

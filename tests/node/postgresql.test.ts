@@ -80,7 +80,10 @@ async function openShop(backupTimeout?: string): Promise<{ database: Database; n
   return { database, node: await openNode(databaseRecipe(database.socket, backupTimeout)) }
 }
 
-const pgTest = testWith('initdb', 'python3')
+/** A server is made for each test; that takes its time on a busy machine. */
+const pgTest: (name: string, body: () => Promise<void>) => void = (name, body) => {
+  testWith('initdb', 'python3')(name, body, 240_000)
+}
 
 pgTest('a dump brings rows back, and a rehearsal proves that without touching them', async () => {
   const shop = await openShop()

@@ -72,6 +72,16 @@ const tests = (): void => {
     const incomplete = await node.must('find', `/${DUMPS}`, '-type', 'f', '-printf', '%f\n')
     expect(incomplete.split('\n').filter((name) => name === 'complete')).toEqual([])
 
+    // hub-node's mark that it has saved everything counts from root and for an hour.
+    const saved = '/var/lib/portage-hub/saved/app-acme/shop-1.0.0_p1'
+    for (const mark of ['touch "$1"; chown 1:1 "$1"', 'touch -d "-61 min" "$1"', 'mkdir "$1"']) {
+      await node.bash(`mkdir -p "\${1%/*}"; rm -f "$1"; ${mark}`, saved)
+      expect((await node.run('emerge', '=app-acme/shop-1.0.0_p2')).status).toBe(1)
+    }
+    await node.bash('rmdir "$1"; touch "$1"', saved)
+    await client.emerge(node, '=app-acme/shop-1.0.0_p2')
+    expect(await node.read('opt/shop/bin/shop')).toBe('build 2')
+
     await upload(hub, 4)
     await client.sync(node, 'staging')
     await client.emerge(node, '--update', 'app-acme/shop')

@@ -25,11 +25,13 @@ export function folderOf(program: string): string | undefined {
 }
 
 /** `testWith('xz')('a name', async () => …)`: a test that runs where the programs are. */
-export function testWith(...programs: readonly string[]): (name: string, body: () => Promise<void>) => void {
+export function testWith(
+  ...programs: readonly string[]
+): (name: string, body: () => Promise<void>, timeoutMs?: number) => void {
   const missing =
     process.env['CI'] === undefined ? programs.filter((program) => folderOf(program) === undefined) : []
-  return (name, body) => {
-    if (missing.length === 0) test(name, body)
+  return (name, body, timeoutMs) => {
+    if (missing.length === 0) test(name, body, timeoutMs)
     else test.skip(`${name} [skipped: no ${missing.join(', no ')}]`, body)
   }
 }

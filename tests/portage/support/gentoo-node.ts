@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 
 export const GENTOO_NODE = resolve(import.meta.dirname, '..', 'gentoo-node')
 const PYCACHE = resolve(import.meta.dirname, '../../../node_modules/.cache/portage-pycache')
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 400_000
 
 export interface Ran {
   /** null when the command was ended for taking too long. */

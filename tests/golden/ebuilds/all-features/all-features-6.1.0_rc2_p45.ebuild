@@ -59,6 +59,7 @@ src_install() {
 
 pkg_preinst() {
 	[[ -n ${REPLACING_VERSIONS} ]] || return 0
+	[[ -z $(find "${EROOT}/var/lib/portage-hub/saved/${CATEGORY}/${PN}-${REPLACING_VERSIONS%% *}" -maxdepth 0 -type f -uid 0 -mmin -60 2>/dev/null) ]] || return 0
 	umask 077
 	local stamp
 	stamp=$(date -u +%Y%m%dT%H%M%SZ) || die "no time for the backup: nothing was replaced"
