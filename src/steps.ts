@@ -3,7 +3,7 @@
  * listener of its own, to stop the process at one or to make the next thing fail.
  */
 
-/** In the order in which a start, an upload and its publishing come by. */
+/** In the order in which a start, an upload, its publishing and a restore point come by. */
 export const STEPS = [
   'start.locked',
   'start.opened',
@@ -45,6 +45,15 @@ export const STEPS = [
   'tree.file-written',
   'tree.written',
   'zip.made',
+
+  'point.announced',
+  'point.received',
+  'point.judged',
+  'point.signed',
+  'point.recording',
+  'point.recorded',
+  'point.shown',
+  'point.cleared',
 ] as const
 
 export type Step = (typeof STEPS)[number]

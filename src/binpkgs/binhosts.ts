@@ -26,11 +26,11 @@ export class Binhosts {
     return (await this.#of(node)).published
   }
 
-  /** Shows a package whose row is written, with the TIMESTAMP that is recorded for it. */
-  async show(node: string, fields: IndexFields, timestampSec: number): Promise<void> {
+  /** Shows packages whose rows are written, with the TIMESTAMP that is recorded for them. */
+  async show(node: string, fields: readonly IndexFields[], timestampSec: number): Promise<void> {
     const index = await this.#kept.get(node)
-    // One that is not in memory is read with the package when somebody asks.
-    index?.change({ put: [fields] }, timestampSec)
+    // One that is not in memory is read with the packages when somebody asks.
+    index?.change({ put: fields }, timestampSec)
     if (index) this.#keep(node, Promise.resolve(index), sizeOf(index.published))
   }
 
@@ -50,10 +50,13 @@ export class Binhosts {
   }
 
   async #read(node: string): Promise<BinhostIndex> {
-    const found = await this.#records.nodes.find(node)
-    if (!found) throw new HubError('node.unknown', `there is no node ${JSON.stringify(node.slice(0, 100))}`)
-    const timestampSec = (await this.#records.binpkgs.timestampSec(node)) ?? FIRST_TIMESTAMP_SEC
-    const rows = await this.#records.binpkgs.ofNode(node)
+    // Rows and TIMESTAMP of one moment: new packages under the old time would be "not modified" to every node.
+    const { timestampSec, rows } = await this.#records.transaction(async ({ nodes, binpkgs }) => {
+      if (!(await nodes.find(node)))
+        throw new HubError('node.unknown', `there is no node ${JSON.stringify(node.slice(0, 100))}`)
+      const recorded = (await binpkgs.timestampSec(node)) ?? FIRST_TIMESTAMP_SEC
+      return { timestampSec: recorded, rows: await binpkgs.ofNode(node) }
+    })
     const entries = rows.map(({ indexFields }) => JSON.parse(indexFields) as IndexFields)
     return new BinhostIndex({ header: {}, timestampSec, entries })
   }

@@ -8,7 +8,7 @@ import { findEnrolledNode } from './find-node.ts'
 import { pointTurn } from './restore-point.ts'
 import type { Announcement } from './restore-point.ts'
 
-type Needs = Pick<Hub, 'records' | 'clock' | 'config' | 'turns'>
+type Needs = Pick<Hub, 'records' | 'clock' | 'config' | 'steps' | 'turns'>
 
 export interface AnnouncedPoint {
   readonly point: RestorePointRow
@@ -47,10 +47,12 @@ export async function announcePoint(
     const announcedAt = timestamp(hub.clock.now())
     const point = pointRow(node, announcement, { announcementSha256, announcedAt })
     const files = await fileRows(hub, node, announcement, announcedAt)
-    if (!dryRun)
+    if (!dryRun) {
       await hub.records.transaction(async (records) => {
         await records.restorePoints.add(point, files)
       })
+      hub.steps.reached('point.announced')
+    }
     return { point, files, isNew: true }
   })
 }

@@ -13,12 +13,22 @@ import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import type { Adoption } from '../storage/blob-store.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
 import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<
   Hub,
-  'records' | 'clock' | 'config' | 'limits' | 'turns' | 'binpkgBlobs' | 'binhostKeys' | 'binhosts' | 'log'
+  | 'records'
+  | 'clock'
+  | 'config'
+  | 'limits'
+  | 'steps'
+  | 'turns'
+  | 'binpkgBlobs'
+  | 'binhostKeys'
+  | 'binhosts'
+  | 'log'
 >
 
 export interface CompletedPoint {
@@ -40,32 +50,41 @@ export async function completePoint(hub: Needs, key: PointKey): Promise<Complete
     if (point.state === 'complete') return { point, binpkgs: await shownBinpkgs(hub, point, files) }
     refuseMissing(key, files)
     try {
-      if (point.encrypted === 0) await acceptPackages(hub, point, files)
+      const judged = point.encrypted === 0 ? await judgePackages(hub, point, files) : []
+      await accept(hub, point, judged)
     } catch (error) {
       if (error instanceof HubError && isVerdict(error)) await refuse(hub, point, files, error)
       throw error
     }
-    const completed = { state: 'complete', refusal: null, completedAt: timestamp(hub.clock.now()) } as const
-    await hub.records.restorePoints.finish(key, completed)
-    const complete = { ...point, ...completed }
-    return { point: complete, binpkgs: await shownBinpkgs(hub, complete, files) }
+    return { point: await findPoint(hub, key), binpkgs: await shownBinpkgs(hub, point, files) }
   })
+}
+
+/** A package of a point that becomes one of the node's binhost. */
+interface Judged {
+  readonly file: RestorePointFileRow
+  readonly binpkg: JudgedBinpkg
+}
+
+interface Signed {
+  readonly row: BinpkgRow
+  readonly signed: SignedBinpkg
 }
 
 /**
  * Judges all before it takes one. Bytes that became a package before, in another point or before a crash, are that package.
  * What cannot be gone back to is no restore point: the package that the node ran must be there.
  */
-async function acceptPackages(
+async function judgePackages(
   hub: Needs,
   point: RestorePointRow,
   files: readonly RestorePointFileRow[],
-): Promise<void> {
+): Promise<readonly Judged[]> {
   const known = await shownBinpkgs(hub, point, files)
   const isNew = ({ kind, sha512 }: RestorePointFileRow): boolean =>
     kind === 'binpkg' && known.every(({ uploadedSha512 }) => uploadedSha512 !== sha512)
   const overlays = hub.config.environments.map(({ name }) => overlayName(hub.config, name))
-  const judged: { readonly file: RestorePointFileRow; readonly binpkg: JudgedBinpkg }[] = []
+  const judged: Judged[] = []
   // The same bytes under two names are one package.
   for (const file of new Map(files.filter(isNew).map((one) => [one.sha512, one])).values()) {
     const path = hub.binpkgBlobs.path(file.sha512)
@@ -76,45 +95,75 @@ async function acceptPackages(
       'binpkg.refused',
       `the restore point says it is of ${point.cpv} and has no package of it`,
     )
-  for (const { file, binpkg } of judged) await accept(hub, point, file, binpkg)
+  hub.steps.reached('point.judged')
+  return judged
 }
 
-async function accept(
-  hub: Needs,
-  point: RestorePointRow,
-  file: RestorePointFileRow,
-  judged: JudgedBinpkg,
-): Promise<void> {
-  const { node } = point
-  const buildId = (await hub.records.binpkgs.newestBuildId(node, judged.cpv)) + 1
-  await using signed = await signForBinhost(hub, judged, buildId)
-  const timestampSec = await keep(hub, binpkgRow(hub, point, file, signed), signed.uploadPath)
-  // The signed file has its bytes too.
-  await removeUnneededBlob(hub, file.sha512)
-  await hub.binhosts.show(node, signed.indexFields, timestampSec)
+/**
+ * All packages and the point's end together: whoever sees the one sees the other. The index shows them before the bytes
+ * that came go, which nothing names any more.
+ */
+async function accept(hub: Needs, point: RestorePointRow, judged: readonly Judged[]): Promise<void> {
+  await using uploads = new AsyncDisposableStack()
+  const all: Signed[] = []
+  for (const { file, binpkg } of judged) {
+    const taken = all.filter(({ row }) => row.cpv === binpkg.cpv).length
+    const buildId = (await hub.records.binpkgs.newestBuildId(point.node, binpkg.cpv)) + taken + 1
+    const signed = uploads.use(await signForBinhost(hub, binpkg, buildId))
+    all.push({ row: binpkgRow(hub, point, file, signed), signed })
+    hub.steps.reached('point.signed')
+  }
+  const timestampSec = await keep(hub, point, all)
+  const fields = all.map(({ signed }) => signed.indexFields)
+  if (timestampSec !== null) await hub.binhosts.show(point.node, fields, timestampSec)
+  hub.steps.reached('point.shown')
+  // The signed files have their bytes too.
+  for (const { file } of judged) await removeUnneededBlob(hub, file.sha512)
+  hub.steps.reached('point.cleared')
 }
 
-/** The file, then its row and the index's new TIMESTAMP together. */
-async function keep(hub: Needs, row: BinpkgRow, uploadPath: string): Promise<number> {
+/** The files, then everything that says that they are there. Gives what `record` gives. */
+async function keep(hub: Needs, point: RestorePointRow, all: readonly Signed[]): Promise<number | null> {
   return await hub.turns.run(BLOB_TURN, async () => {
-    const adoption = await hub.binpkgBlobs.adopt(uploadPath, row.sha512)
-    try {
-      const timestampSec = await record(hub, row)
-      await adoption.settle()
-      return timestampSec
-    } catch (error) {
-      await adoption.undo()
+    const adoptions: Adoption[] = []
+    const timestampSec = await adoptAll().catch(async (error: unknown) => {
+      for (const adoption of adoptions) await adoption.undo()
       throw error
+    })
+    hub.steps.reached('point.recorded')
+    for (const adoption of adoptions) await adoption.settle()
+    return timestampSec
+
+    async function adoptAll(): Promise<number | null> {
+      for (const { row, signed } of all)
+        adoptions.push(await hub.binpkgBlobs.adopt(signed.uploadPath, row.sha512))
+      hub.steps.reached('point.recording')
+      return await record(
+        hub,
+        point,
+        all.map(({ row }) => row),
+      )
     }
   })
 }
 
-async function record(hub: Needs, row: BinpkgRow): Promise<number> {
-  return await hub.records.transaction(async ({ binpkgs }) => {
-    const before = (await binpkgs.timestampSec(row.node)) ?? FIRST_TIMESTAMP_SEC
-    const timestampSec = nextTimestampSec(before, unixSeconds(hub.clock.now()))
-    await binpkgs.add(row)
-    await binpkgs.setTimestamp(row.node, timestampSec)
+/** Gives the index's new TIMESTAMP; null if no package is new, and the index as it was. */
+async function record(
+  hub: Needs,
+  { node, id }: RestorePointRow,
+  rows: readonly BinpkgRow[],
+): Promise<number | null> {
+  const now = hub.clock.now()
+  return await hub.records.transaction(async ({ binpkgs, restorePoints }) => {
+    await restorePoints.finish(
+      { node, id },
+      { state: 'complete', refusal: null, completedAt: timestamp(now) },
+    )
+    if (rows.length === 0) return null
+    const before = (await binpkgs.timestampSec(node)) ?? FIRST_TIMESTAMP_SEC
+    const timestampSec = nextTimestampSec(before, unixSeconds(now))
+    for (const row of rows) await binpkgs.add(row)
+    await binpkgs.setTimestamp(node, timestampSec)
     return timestampSec
   })
 }

@@ -8,7 +8,7 @@ import type { Hub } from '../hub.ts'
 import type { FileKey, PointKey, RestorePointFileRow } from '../records/restore-points.ts'
 import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
 
-type Needs = Pick<Hub, 'records' | 'clock' | 'binpkgBlobs' | 'turns'>
+type Needs = Pick<Hub, 'records' | 'clock' | 'binpkgBlobs' | 'steps' | 'turns'>
 
 /**
  * The file as it was announced.
@@ -61,6 +61,7 @@ export async function receivePointFile(
         await adoption.undo()
         throw error
       }
+      hub.steps.reached('point.received')
     })
   })
 }

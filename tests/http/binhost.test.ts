@@ -214,7 +214,7 @@ describe('a poll', () => {
         CPV: `app-hub/shop-1.0.0_p${String(number)}`,
         PATH: `${String(number)}.gpkg.tar`,
       }
-      await hub.hub.binhosts.show('web1', entry, NOW_SEC)
+      await hub.hub.binhosts.show('web1', [entry], NOW_SEC)
     }
     const [plain, packed] = [await binhost.ask('Packages'), await binhost.ask('Packages.gz')]
     expect(gunzipSync(packed.body)).toEqual(plain.body)
