@@ -91,6 +91,8 @@ export const ERRORS = {
   'node.left': { status: 409, title: 'This node has left' },
   'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
+  'key.waiting': { status: 409, title: 'A new key waits to sign already' },
+
   'restore_point.unknown': { status: 404, title: 'No such restore point' },
   'restore_point.changed': { status: 409, title: 'This restore point was announced already, as another one' },
   'restore_point.unknown_file': { status: 404, title: 'The restore point has no such file' },

@@ -1,15 +1,17 @@
 /** The hub's signing keys. */
+import { Argument } from 'commander'
 import type { Command } from 'commander'
 import type { KeyAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
 import type { Page } from './client.ts'
 import { timeText } from './format.ts'
 import { showPage } from './lists.ts'
-import { remote } from './session.ts'
+import { DRY_RUN, remote } from './session.ts'
 
 export function addKey(program: Command): void {
   const key = program.command('key').description('list, rotate and revoke the keys that sign')
   addList(key)
+  addRotate(key)
 }
 
 function addList(key: Command): void {
@@ -28,6 +30,34 @@ function addList(key: Command): void {
       ],
       'No keys.',
     )
+  })
+}
+
+interface RotateOptions {
+  readonly overlap?: string
+  readonly expiresIn?: string
+  readonly dryRun?: boolean
+}
+
+function addRotate(key: Command): void {
+  const command = key
+    .command('rotate')
+    .description('make a new key, which signs when nodes have had the time to fetch it')
+    .addArgument(new Argument('<purpose>', 'what it signs').choices(['overlay', 'binhost']))
+    .option('--overlap <time>', 'how long the old one signs on, such as 12h (default: 7d)')
+    .option('--expires-in <time>', 'such as 730d (default: it does not end)')
+    .option(...DRY_RUN)
+  const example = 'portage-hub key rotate overlay --overlap 14d'
+  remote<RotateOptions>(command, example, async ({ client, show }, options, purpose = '') => {
+    const { overlap, expiresIn, dryRun } = options
+    const wanted = {
+      purpose,
+      ...(overlap !== undefined && { overlap }),
+      ...(expiresIn !== undefined && { expiresIn }),
+    }
+    const { body } = await client.change<Partial<KeyAnswer>>('POST', apiPath('keys'), { dryRun }, wanted)
+    const made = `${body.fingerprint ?? ''} is published, and signs from ${timeText(body.signsFrom ?? null)} UTC.`
+    show(body, dryRun === true ? `A new ${purpose} key would be made.` : made)
   })
 }
 

@@ -43,16 +43,19 @@ type KeyRecord = State['keys'][number]
 
 export class HubKeys {
   readonly #directory: string
-  readonly #records: readonly KeyRecord[]
+  readonly #clock: Clock
+  #records: readonly KeyRecord[]
   readonly overlay: KeyRing
   readonly binhost: KeyRing
 
   private constructor(
     directory: string,
+    clock: Clock,
     records: readonly KeyRecord[],
     rings: Readonly<Record<KeyPurpose, KeyRing>>,
   ) {
     this.#directory = directory
+    this.#clock = clock
     this.#records = records
     this.overlay = rings.overlay
     this.binhost = rings.binhost
@@ -83,7 +86,33 @@ export class HubKeys {
   static async read(directory: string, clock: Clock): Promise<HubKeys | null> {
     const records = (await readRecords(directory)) ?? (await firstRecords(directory))
     if (records === null) return null
-    return new HubKeys(directory, records, await ringsOf(directory, records, clock))
+    return new HubKeys(directory, clock, records, await ringsOf(directory, records, clock))
+  }
+
+  /**
+   * Makes a key that is published at once and signs from `signsFromSec` on. A process that dies here leaves the keys as
+   * they were, or with the new one.
+   * @param lifeSec from now, until nobody believes it any more; null: it does not end.
+   */
+  async add(
+    purpose: KeyPurpose,
+    { signsFromSec, lifeSec }: { readonly signsFromSec: number; readonly lifeSec: number | null },
+  ): Promise<HubKey> {
+    const { userName } = this[purpose].current
+    const key = await SigningKey.make(userName, this.#clock.now(), lifeSec)
+    const file = `${FIRST_FILES[purpose].replace('.key', '')}-${key.fingerprint}.key`
+    await key.write(join(this.#directory, file))
+    const record = { purpose, file, fingerprint: key.fingerprint, signsFromSec, revoked: null }
+    await this.#change([...this.#records, record])
+    return { purpose, key, signsFromSec, revoked: null }
+  }
+
+  /** Everything that can fail comes before the rename; what is in memory follows it at once. */
+  async #change(records: readonly KeyRecord[]): Promise<void> {
+    const rings = await ringsOf(this.#directory, records, this.#clock)
+    await writeRecords(this.#directory, records)
+    this.#records = records
+    for (const purpose of KEY_PURPOSES) this[purpose].become(rings[purpose])
   }
 
   /** Of the private parts of a purpose's keys. */

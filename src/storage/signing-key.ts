@@ -81,6 +81,11 @@ export class SigningKey {
     return await SigningKey.parse(await makeKey(userName, now, lifeSec))
   }
 
+  /** Whose key it says it is. */
+  get userName(): string {
+    return this.#key.getUserIDs()[0] ?? ''
+  }
+
   /** Keeps the private key in a file of that name, which is there whole or not at all. */
   async write(path: string): Promise<void> {
     await writeFileDurably(path, this.#key.armor(), 0o600)

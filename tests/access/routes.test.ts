@@ -114,6 +114,7 @@ const ROUTES: readonly Route[] = [
     allowed: ['promoter'],
   },
   { call: 'GET /api/v1/keys', allowed: [] },
+  { call: 'POST /api/v1/keys?dryRun=true', body: { purpose: 'overlay' }, allowed: [] },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },

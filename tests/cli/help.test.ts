@@ -54,6 +54,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'token revoke',
     'nodes remove',
     'rollback',
+    'key rotate',
   ]
   expect(command.options.some(({ long }) => long === '--dry-run')).toBe(changes.includes(path))
 })

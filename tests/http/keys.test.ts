@@ -1,6 +1,10 @@
 /** The hub's signing keys, by the API and the command line. */
 import { expect, test } from 'vitest'
+import { signersOf } from '../../src/storage/signing-key.ts'
+import { cliOf } from '../cli/support.ts'
+import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
+import type { TestHub } from '../support/test-hub.ts'
 
 test('administrators see each key, what it signs and since when', async () => {
   await using hub = await createTestHub()
@@ -22,4 +26,54 @@ test('administrators see each key, what it signs and since when', async () => {
     ],
     nextCursor: null,
   })
+})
+
+async function signerOfTip(hub: TestHub): Promise<readonly string[]> {
+  const newest = await hub.hub.records.overlays.newestRevision('staging')
+  return await signersOf(newest?.signature ?? '')
+}
+
+test('after a rotation the old key signs until the overlap ends, also over a restart, and both are served', async () => {
+  await using hub = await createTestHub()
+  const cli = cliOf(hub)
+  expect((await cli('key', 'rotate', 'overlay', '--dry-run')).stdout).toBe(
+    'A new overlay key would be made.\n',
+  )
+  expect(hub.hub.overlayKeys.keys).toHaveLength(1)
+  const rotated = await cli('key', 'rotate', 'overlay', '--overlap', '2d', '--expires-in', '90d', '--json')
+  expect(rotated.status, rotated.stderr).toBe(0)
+  const made = JSON.parse(rotated.stdout) as Readonly<Record<string, string>>
+  expect(made).toMatchObject({ purpose: 'overlay', state: 'next', signsFrom: '2026-01-04T03:04:05Z' })
+  expect(made).toMatchObject({ expiresAt: '2026-04-02T03:04:05Z' })
+  const [old = '', next = ''] = hub.hub.overlayKeys.fingerprints
+  expect(next).toBe(made['fingerprint'])
+  expect((await cli('key', 'list')).stdout).toMatch(
+    new RegExp(`^${next} +overlay +next +2026-01-04 03:04`, 'm'),
+  )
+  const again = await hub.as().post('/api/v1/keys').send({ purpose: 'overlay' })
+  expect([again.status, again.body.code]).toEqual([409, 'key.waiting'])
+  const script = await hub.as(null).get('/enroll.sh')
+  expect(script.text).toContain(`\nhub_keys='${old} ${next}'\n`)
+
+  await hub.upload('shop', tarball({ 'shop/run': '1' }), { build: '1' })
+  expect(await signerOfTip(hub)).toEqual([old.slice(-16)])
+  await using later = await hub.restart()
+  later.clock.set('2026-01-04T03:04:05Z')
+  await later.upload('shop', tarball({ 'shop/run': '2' }), { build: '2' })
+  expect(await signerOfTip(later)).toEqual([next.slice(-16)])
+  const served = await later.as(null).get('/keys/hub.asc').buffer(true)
+  expect(served.text).toBe(later.hub.overlayKeys.publicKeys)
+  expect(later.hub.overlayKeys.fingerprints).toEqual([old, next])
+})
+
+test.each([
+  [{ purpose: 'other' }],
+  [{ purpose: 'overlay', overlap: 'soon' }],
+  [{ purpose: 'overlay', expiresIn: '7d' }],
+  [{ purpose: 'overlay', more: 1 }],
+])('%j makes no key', async (body) => {
+  await using hub = await createTestHub()
+  const reply = await hub.as().post('/api/v1/keys').send(body)
+  expect([reply.status, reply.body.code]).toEqual([400, 'request.invalid'])
+  expect(hub.hub.overlayKeys.keys).toHaveLength(1)
 })

@@ -60,6 +60,7 @@ export const WRITE_ROUTES = [
   'DELETE /api/v1/nodes/$node',
   'POST /api/v1/nodes/$node/report',
   'POST /api/v1/tokens',
+  'POST /api/v1/keys',
   'DELETE /api/v1/tokens/$id',
   'POST /api/v1/uploads',
   'PATCH /api/v1/uploads/$id',
