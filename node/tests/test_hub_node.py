@@ -732,5 +732,83 @@ class Showing(NodeTest):
         self.assertEqual(caught.exception.code, "node.bad_settings")
 
 
+@unittest.skipIf(shutil.which("gpg") is None, "no gpg")
+class KeysTest(NodeTest):
+    """Statements of the hub's keys, judged by a real GnuPG."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # Sockets of GnuPG need a short path.
+        self.signers = Path(tempfile.mkdtemp(prefix="gpg-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.signers, ignore_errors=True)
+        end_agent = ["gpgconf", "--homedir", str(self.signers), "--kill", "all"]
+        self.addCleanup(lambda: subprocess.run(end_agent, check=False))
+        self.old, self.new, self.package, self.stranger = map(self.make, ("old", "new", "package", "stranger"))
+        self.paths.hub.mkdir(parents=True)
+        for keyring in (self.paths.overlay_keyring, self.paths.package_keyring):
+            keyring.mkdir(mode=0o700)
+        self.keys = hub_node.HubKeys(self.paths)
+        self.keys.believe(self.paths.overlay_keyring, self.part(self.old))
+
+    def gpg(self, *args: str, data: str | None = None) -> str:
+        command = ["gpg", "--homedir", str(self.signers), "--batch", "--no-tty", "--passphrase", "", *args]
+        return subprocess.run(command, input=data, capture_output=True, text=True, check=True).stdout
+
+    def make(self, name: str) -> str:
+        self.gpg("--quick-generate-key", name, "ed25519", "sign", "never")
+        found = re.search(r"^fpr:+([0-9A-F]{40}):", self.gpg("--list-keys", "--with-colons", name), re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    def part(self, *names: str) -> dict[str, Any]:
+        return {"publicKeys": self.gpg("--armor", "--export", *names), "fingerprints": list(names)}
+
+    def statement(self, serial: int, *names: str) -> str:
+        parts = {"overlay": self.part(*names), "binhost": self.part(self.package)}
+        return json.dumps({"format": 1, "serial": serial, **parts})
+
+    def sign(self, text: str, name: str) -> str:
+        return self.gpg("--armor", "--detach-sign", "--local-user", name, data=text)
+
+    def refused(self, text: str, *signatures: str) -> None:
+        before = {path: path.read_bytes() for path in hub_node.files_below(self.paths.etc)}
+        with self.assertRaises(Stop) as caught:
+            self.keys.take(text, signatures)
+        self.assertEqual(caught.exception.code, "keys.refused")
+        self.assertEqual({path: path.read_bytes() for path in hub_node.files_below(self.paths.etc)}, before)
+
+    def test_a_new_key_is_believed_when_one_that_is_believed_has_signed_it(self) -> None:
+        text = self.statement(1, self.old, self.new)
+        self.assertTrue(self.keys.take(text, [self.sign(text, self.new), self.sign(text, self.old)]))
+        self.assertFalse(self.keys.take(text, []))
+        # From now on the new one is enough.
+        later = self.statement(2, self.new)
+        self.assertTrue(self.keys.take(later, [self.sign(later, self.new)]))
+        mode = stat.S_IMODE((self.paths.package_keyring / "pubring.kbx").stat().st_mode)
+        self.assertEqual(mode, 0o644)
+
+    def test_what_no_believed_key_has_signed_changes_nothing(self) -> None:
+        text = self.statement(1, self.stranger)
+        self.refused(text)
+        self.refused(text, self.sign(text, self.stranger), self.sign(text, self.package), "no signature")
+        self.refused(text, self.sign(self.statement(1, self.old), self.old))
+
+    def test_an_older_statement_is_not_taken_again(self) -> None:
+        old, new = self.statement(1, self.old), self.statement(2, self.old, self.new)
+        self.keys.take(new, [self.sign(new, self.old)])
+        self.refused(old, self.sign(old, self.old))
+
+    def test_a_statement_of_no_known_form_is_refused_though_it_is_signed(self) -> None:
+        for text in ("", "[]", "{}", self.statement(1, self.old).replace(self.old, self.old.lower())):
+            self.refused(text, self.sign(text, self.old))
+
+    def test_a_kill_in_the_middle_is_made_good_by_the_next_run(self) -> None:
+        text = self.statement(1, self.old, self.new)
+        signatures = [self.sign(text, self.old)]
+        with mock.patch.object(hub_node, "write_json", side_effect=KeyboardInterrupt):
+            self.assertRaises(KeyboardInterrupt, self.keys.take, text, signatures)
+        self.assertTrue(self.keys.take(text, signatures))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -45,6 +45,10 @@ export function publicKeyRoutes(hub: Hub): Router {
   routes.get('/keys/hub.asc', (_request, response) => {
     response.type('application/pgp-keys').send(hub.overlayKeys.publicKeys)
   })
+  routes.get('/keys/statement.json', (_request, response) => {
+    const { text, signatures } = hub.keys.statement
+    response.set('Cache-Control', 'no-cache').json({ statement: text, signatures })
+  })
   routes.get('/keys/binhost.asc', (_request, response) => {
     response.type('application/pgp-keys').send(hub.binhostKeys.publicKeys)
   })

@@ -18,8 +18,16 @@ export const FIRST_FILES = { overlay: 'hub.key', binhost: 'binhost.key' } as con
 /** Of those that came later: `hub-<fingerprint>.key`. */
 const LATER_FILE = /^(?:hub|binhost)-[0-9A-F]{40}\.key$/
 
+const statementSchema = z.strictObject({
+  serial: z.int(),
+  text: z.string(),
+  signatures: z.array(z.string()),
+})
+
 const stateSchema = z.strictObject({
   format: z.literal(1),
+  /** null: of a version that made none. */
+  statement: statementSchema.nullable().default(null),
   keys: z.array(
     z.strictObject({
       purpose: z.enum(KEY_PURPOSES),
@@ -40,23 +48,28 @@ const stateSchema = z.strictObject({
 
 type State = z.infer<typeof stateSchema>
 type KeyRecord = State['keys'][number]
+/** Which keys to believe, as nodes fetch it: with a detached signature by each key of overlays. */
+export type KeyStatement = z.infer<typeof statementSchema>
+type Rings = Readonly<Record<KeyPurpose, KeyRing>>
 
 export class HubKeys {
   readonly #directory: string
   readonly #clock: Clock
   #records: readonly KeyRecord[]
+  #statement: KeyStatement | null
   readonly overlay: KeyRing
   readonly binhost: KeyRing
 
   private constructor(
     directory: string,
     clock: Clock,
-    records: readonly KeyRecord[],
-    rings: Readonly<Record<KeyPurpose, KeyRing>>,
+    state: Pick<State, 'keys' | 'statement'>,
+    rings: Rings,
   ) {
     this.#directory = directory
     this.#clock = clock
-    this.#records = records
+    this.#records = state.keys
+    this.#statement = state.statement
     this.overlay = rings.overlay
     this.binhost = rings.binhost
   }
@@ -74,19 +87,26 @@ export class HubKeys {
   ): Promise<HubKeys> {
     await makeDirectoryDurably(directory, 0o700)
     await chmod(directory, 0o700)
-    const records = await readRecords(directory)
-    if (records === null) await makeFirst(directory, userNames, clock.now())
+    const state = await readState(directory)
+    if (state === null) await makeFirst(directory, userNames, clock.now())
     await sweep(directory)
     const keys = await HubKeys.read(directory, clock)
     if (keys === null) throw new Error(`${directory} has no keys though they were made`)
+    if (keys.#statement === null) await keys.#change(keys.#records)
     return keys
   }
 
   /** Reads the keys that are there and changes nothing; null when there are none. @throws {HubError} as `open`. */
   static async read(directory: string, clock: Clock): Promise<HubKeys | null> {
-    const records = (await readRecords(directory)) ?? (await firstRecords(directory))
-    if (records === null) return null
-    return new HubKeys(directory, clock, records, await ringsOf(directory, records, clock))
+    const state = (await readState(directory)) ?? (await firstState(directory))
+    if (state === null) return null
+    return new HubKeys(directory, clock, state, await ringsOf(directory, state.keys, clock))
+  }
+
+  /** The newest; the first start has made one. */
+  get statement(): KeyStatement {
+    if (this.#statement === null) throw new Error('no statement was made of the keys')
+    return this.#statement
   }
 
   /**
@@ -110,8 +130,10 @@ export class HubKeys {
   /** Everything that can fail comes before the rename; what is in memory follows it at once. */
   async #change(records: readonly KeyRecord[]): Promise<void> {
     const rings = await ringsOf(this.#directory, records, this.#clock)
-    await writeRecords(this.#directory, records)
+    const statement = await stateKeys(rings, (this.#statement?.serial ?? 0) + 1, this.#clock.now())
+    await writeState(this.#directory, { keys: [...records], statement })
     this.#records = records
+    this.#statement = statement
     for (const purpose of KEY_PURPOSES) this[purpose].become(rings[purpose])
   }
 
@@ -133,34 +155,50 @@ async function makeFirst(
     const file = FIRST_FILES[purpose]
     records.push(recordOf(purpose, file, await SigningKey.open(directory, file, userNames[purpose], now)))
   }
-  await writeRecords(directory, records)
+  await writeState(directory, { keys: records, statement: null })
+}
+
+/**
+ * A key of overlays vouches for all of them: whoever has it could make a node do anything by an ebuild, so it gives nobody
+ * more. A node that has been away needs a signature by the one key that it knows, so each key gives one. The serial keeps
+ * an older statement from being shown again.
+ */
+async function stateKeys({ overlay, binhost }: Rings, serial: number, now: Date): Promise<KeyStatement> {
+  const part = ({ publicKeys, fingerprints }: KeyRing) => ({ publicKeys, fingerprints })
+  const text = `${JSON.stringify({ format: 1, serial, overlay: part(overlay), binhost: part(binhost) })}\n`
+  const signatures: string[] = []
+  for (const { key } of overlay.keys) {
+    const at = new Date(Math.max(now.getTime(), key.createdSec * 1000))
+    signatures.push(await key.sign(Buffer.from(text), at))
+  }
+  return { serial, text, signatures }
 }
 
 /** Of a data folder that is older than `keys.json`. */
-async function firstRecords(directory: string): Promise<readonly KeyRecord[] | null> {
+async function firstState(directory: string): Promise<Pick<State, 'keys' | 'statement'> | null> {
   const records: KeyRecord[] = []
   for (const purpose of KEY_PURPOSES) {
     const file = FIRST_FILES[purpose]
     const armored = await readIfThere(join(directory, file))
     if (armored !== null) records.push(recordOf(purpose, file, await SigningKey.parse(armored)))
   }
-  return records.length === KEY_PURPOSES.length ? records : null
+  return records.length === KEY_PURPOSES.length ? { keys: records, statement: null } : null
 }
 
 function recordOf(purpose: KeyPurpose, file: string, key: SigningKey): KeyRecord {
   return { purpose, file, fingerprint: key.fingerprint, signsFromSec: key.createdSec, revoked: null }
 }
 
-async function writeRecords(directory: string, keys: readonly KeyRecord[]): Promise<void> {
-  const state: State = { format: 1, keys: [...keys] }
+async function writeState(directory: string, content: Omit<State, 'format'>): Promise<void> {
+  const state: State = { format: 1, ...content }
   await writeFileDurably(join(directory, KEYS_FILE), `${JSON.stringify(state, null, 2)}\n`, 0o600)
 }
 
-async function readRecords(directory: string): Promise<readonly KeyRecord[] | null> {
+async function readState(directory: string): Promise<State | null> {
   const text = await readIfThere(join(directory, KEYS_FILE))
   if (text !== null) {
     try {
-      return stateSchema.parse(JSON.parse(text)).keys
+      return stateSchema.parse(JSON.parse(text))
     } catch (error) {
       throw damaged(`${join(directory, KEYS_FILE)} cannot be read`, error)
     }
@@ -171,11 +209,7 @@ async function readRecords(directory: string): Promise<readonly KeyRecord[] | nu
   throw damaged(`${join(directory, KEYS_FILE)} is missing, and ${later} is there`)
 }
 
-async function ringsOf(
-  directory: string,
-  records: readonly KeyRecord[],
-  clock: Clock,
-): Promise<Readonly<Record<KeyPurpose, KeyRing>>> {
+async function ringsOf(directory: string, records: readonly KeyRecord[], clock: Clock): Promise<Rings> {
   const keys: HubKey[] = []
   for (const { purpose, file, fingerprint, signsFromSec, revoked } of records) {
     const key = await readKeyFile(join(directory, file))
@@ -200,7 +234,7 @@ async function readKeyFile(path: string): Promise<SigningKey> {
 
 /** What a start or a rotation that died left: writes that did not end, and keys that nobody names. */
 async function sweep(directory: string): Promise<void> {
-  const named = new Set((await readRecords(directory))?.map(({ file }) => file))
+  const named = new Set((await readState(directory))?.keys.map(({ file }) => file))
   for (const name of await namesIn(directory))
     if (isTemporary(name) || (LATER_FILE.test(name) && !named.has(name))) await rm(join(directory, name))
 }

@@ -173,6 +173,7 @@ const OPEN = [
   'GET /readyz',
   'GET /keys/hub.asc',
   'GET /keys/binhost.asc',
+  'GET /keys/statement.json',
 ]
 
 let hub: TestHub

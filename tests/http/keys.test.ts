@@ -77,3 +77,21 @@ test.each([
   expect([reply.status, reply.body.code]).toEqual([400, 'request.invalid'])
   expect(hub.hub.overlayKeys.keys).toHaveLength(1)
 })
+
+test('the statement of the keys is signed by each key of overlays, and is the same after a restart', async () => {
+  await using hub = await createTestHub()
+  const get = async (of: TestHub) => (await of.as(null).get('/keys/statement.json')).body
+  const first = await get(hub)
+  expect(JSON.parse(first.statement)).toMatchObject({
+    ...{ format: 1, serial: 1 },
+    overlay: { publicKeys: hub.hub.overlayKeys.publicKeys, fingerprints: hub.hub.overlayKeys.fingerprints },
+    binhost: { fingerprints: hub.hub.binhostKeys.fingerprints },
+  })
+  await hub.as().post('/api/v1/keys').send({ purpose: 'overlay' })
+  const second = await get(hub)
+  expect(JSON.parse(second.statement)).toMatchObject({ serial: 2 })
+  const signers = await Promise.all(second.signatures.map(async (text: string) => await signersOf(text)))
+  expect(signers.flat()).toEqual(hub.hub.overlayKeys.fingerprints.map((name) => name.slice(-16)))
+  await using later = await hub.restart()
+  expect(await get(later)).toEqual(second)
+})

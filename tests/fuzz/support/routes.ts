@@ -46,6 +46,7 @@ export const READ_ROUTES = [
   '/healthz',
   '/readyz',
   '/keys/hub.asc',
+  '/keys/statement.json',
 ]
 export const WRITE_ROUTES = [
   'PATCH /api/v1/apps/$app',
