@@ -684,6 +684,39 @@ class ToTheHub(NodeTest):
                 hub_node.take_rollback(node)
             run.assert_called_once_with("rollback", POINT, "--yes", "--with-dump")
 
+    def test_where_the_overlay_holds_the_fence_goes_once_it_is_synced(self) -> None:
+        with hub_server() as server:
+            node = self.enrolled(server)
+            asked = [
+                {"id": f"rb_{n}", "restorePoint": POINT, "app": "shop", "environmentRollback": "rbe"} for n in "12"
+            ]
+            for rollback, status, noted in zip(asked, (22, 0), ([], ["shop"])):
+                answer = hub_node.Answer(200, {}, {"items": [rollback]})
+                with mock.patch.object(hub_node.HubClient, "call", return_value=answer), mock.patch.object(
+                    hub_node, "run_self", return_value=status
+                ):
+                    hub_node.take_rollback(node)
+                self.assertEqual(hub_node.read_json(node.paths.held_by_hub), noted)
+            for status, noted in ((1, ["shop"]), (0, [])):
+                with mock.patch.object(hub_node, "run_self", return_value=status) as run:
+                    hub_node.leave_to_hub(node)
+                run.assert_called_once_with("lift", "shop", "--synced")
+                self.assertEqual(hub_node.read_json(node.paths.held_by_hub), noted)
+
+    def test_a_sync_that_fails_leaves_the_fence(self) -> None:
+        node = self.node(overlay="hub-staging")
+        for ok in (False, True):
+            ran = hub_node.Ran(0 if ok else 1, "gone")
+            with mock.patch.object(hub_node, "run_program", return_value=ran):
+                if ok:
+                    hub_node.sync_or_stop(node)
+                    continue
+                with self.assertRaises(Stop) as caught:
+                    hub_node.sync_or_stop(node)
+                self.assertEqual(caught.exception.code, "sync.failed")
+                self.assertFalse(node.paths.synced.exists())
+        self.assertTrue(node.paths.synced.exists())
+
 
 class Leaving(NodeTest):
     def test_what_the_hub_put_there_goes_and_the_rest_stays(self) -> None:

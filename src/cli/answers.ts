@@ -4,6 +4,7 @@ import type {
   appJson,
   buildJson,
   environmentJson,
+  environmentRollbackJson,
   holdJson,
   keysJson,
   nodeReportJson,
@@ -22,6 +23,10 @@ export type BuildAnswer = ReturnType<typeof buildJson>
 export type CheckAnswer = ReturnType<typeof checkJson>
 export type RecordedCheckAnswer = CheckAnswer & { readonly warnings: readonly string[] }
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>
+export type EnvironmentRollbackAnswer = Omit<ReturnType<typeof environmentRollbackJson>, 'id'> & {
+  /** null in a dry run. */
+  readonly id: string | null
+}
 export type HoldAnswer = ReturnType<typeof holdJson>
 export type NodeAnswer = ReturnType<typeof nodeStatusJson>
 export type NodeDetailAnswer = NodeAnswer & {

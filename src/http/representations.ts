@@ -4,6 +4,7 @@ import type { EnvironmentConfig } from '../config.ts'
 import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
 import type { NodeStatus, PackageStatus } from '../nodes/node-status.ts'
+import type { EnvironmentRollback } from '../nodes/roll-back-environment.ts'
 import type { Report } from '../nodes/report.ts'
 import type { Published } from '../overlays/overlay.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
@@ -277,4 +278,20 @@ function keyJson({ purpose, key, signsFromSec, revoked }: HubKey, state: KeyStat
 
 export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {
   return { ...rollback, restorePoint: point, withDump: withDump === 1, force: force === 1 }
+}
+
+/** A node that got a wish is as far as that is; of the others it is told why they got none. */
+export function environmentRollbackJson({ rollback, nodes, rollbacks, holds }: EnvironmentRollback) {
+  const { id, environment, app, build, reason, withDump, force, requestedBy, requestedAt } = rollback
+  const wishes = new Map(rollbacks.map((wish) => [wish.node, wish]))
+  return {
+    ...{ id, environment, app, build, reason, withDump: withDump === 1, force: force === 1 },
+    ...{ requestedBy, requestedAt },
+    nodes: nodes.map(({ node, outlook, ...known }) => {
+      const wish = wishes.get(node)
+      const progress = { rollback: wish?.id ?? null, finishedAt: wish?.finishedAt ?? null }
+      return { node, state: wish?.state ?? outlook, ...progress, detail: wish?.detail ?? null, ...known }
+    }),
+    holds: holds.map(holdJson),
+  }
 }

@@ -4,16 +4,28 @@ import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import { findEnvironmentRollback, rollBackEnvironment } from '../nodes/roll-back-environment.ts'
 import { endRollback, findRollback, requestRollback } from '../nodes/roll-back.ts'
 import { authorize } from './auth.ts'
 import { ownNode } from './own-node.ts'
-import { rollbackJson } from './representations.ts'
+import { reasonField } from './reason.ts'
+import { environmentRollbackJson, publishedJson, rollbackJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 const requestSchema = z.strictObject({
   node: z.string(),
   app: z.string(),
   restorePoint: z.string().nullable().default(null),
+  withDump: z.boolean().default(false),
+  force: z.boolean().default(false),
+})
+
+const environmentSchema = z.strictObject({
+  environment: z.string(),
+  app: z.string(),
+  build: z.int().min(1),
+  reason: reasonField,
+  newer: z.boolean().default(false),
   withDump: z.boolean().default(false),
   force: z.boolean().default(false),
 })
@@ -27,6 +39,10 @@ export function rollbackRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/rollbacks', async (request, response) => {
     const { name: by } = authorize(response, { to: 'administer' })
+    if (isOfEnvironment(request.body)) {
+      await answerOfEnvironment(hub, request, response, by)
+      return
+    }
     const { restorePoint: point, ...wish } = parseWith(requestSchema, request.body, 'the rollback')
     const dryRun = isDryRun(request)
     const { rollback, preview } = await requestRollback(hub, { ...wish, point, by, dryRun })
@@ -39,7 +55,9 @@ export function rollbackRoutes(hub: Hub): Router {
   })
   routes.get('/rollbacks/:rollback', async (request, response) => {
     authorize(response, { to: 'administer' })
-    response.json(rollbackJson(await findRollback(hub, parameter(request, 'rollback'))))
+    const id = parameter(request, 'rollback')
+    if (id.startsWith('rbe_')) response.json(environmentRollbackJson(await findEnvironmentRollback(hub, id)))
+    else response.json(rollbackJson(await findRollback(hub, id)))
   })
   routes.delete('/rollbacks/:rollback', async (request, response) => {
     const { name } = authorize(response, { to: 'administer' })
@@ -51,6 +69,28 @@ export function rollbackRoutes(hub: Hub): Router {
   })
   addNodeRoutes(hub, routes)
   return routes
+}
+
+/** A body with an environment is of all of its nodes; any other is of one node. */
+function isOfEnvironment(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'environment' in body
+}
+
+async function answerOfEnvironment(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  by: string,
+): Promise<void> {
+  const wish = parseWith(environmentSchema, request.body, 'the rollback')
+  const dryRun = isDryRun(request)
+  const { published, ...made } = await rollBackEnvironment(hub, { ...wish, by, dryRun })
+  if (!dryRun) response.status(201).location(`${request.baseUrl}/rollbacks/${made.rollback.id}`)
+  response.json({
+    ...environmentRollbackJson(made),
+    published: publishedJson(published),
+    ...(dryRun && { id: null, dryRun }),
+  })
 }
 
 /** What the node itself asks and tells. */

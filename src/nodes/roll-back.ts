@@ -77,9 +77,11 @@ export async function requestRollback(hub: Needs, request: RollbackRequest): Pro
     },
   }
   await hub.turns.run(`rollback:${node}:${app}`, async () => {
-    const open = await hub.records.rollbacks.findOpen(node, app)
-    if (open) throw waiting(open)
-    if (!dryRun) await hub.records.rollbacks.add(rollback)
+    await hub.records.transaction(async ({ rollbacks }) => {
+      const open = await rollbacks.findOpen(node, app)
+      if (open) throw waiting(open)
+      if (!dryRun) await rollbacks.add(rollback)
+    })
   })
   return { rollback, preview }
 }
@@ -141,7 +143,7 @@ async function previewOf(
 }
 
 /** The rule of the node too: the installed build says how far back its schema lets one go. */
-async function schemaRefusal(
+export async function schemaRefusal(
   { records }: Pick<Hub, 'records'>,
   installed: string,
   point: RestorePointRow,
@@ -163,7 +165,7 @@ function impossible(why: string): HubError {
   return new HubError('rollback.impossible', why)
 }
 
-function waiting({ id, node, app, requestedBy, requestedAt }: RollbackRow): HubError {
+export function waiting({ id, node, app, requestedBy, requestedAt }: RollbackRow): HubError {
   return new HubError(
     'rollback.open',
     `${requestedBy} asked for a rollback of ${app} on ${node} at ${requestedAt} (${id}): wait for it, or cancel it first`,

@@ -3,9 +3,11 @@ import type { Selectable } from 'kysely'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
-import type { RollbackTable } from './schema.ts'
+import type { EnvironmentRollbackTable, RollbackTable } from './schema.ts'
 
 export type RollbackRow = Selectable<RollbackTable>
+
+export type EnvironmentRollbackRow = Selectable<EnvironmentRollbackTable>
 
 export interface RollbackFilter {
   /** null: of all nodes. */
@@ -38,6 +40,29 @@ export class RollbackRecords {
       .where('app', '=', app)
       .where('state', '=', 'requested')
       .executeTakeFirst()
+  }
+
+  /** What a rollback of an environment has in common; its wishes are added beside it. */
+  async addForEnvironment(rollback: EnvironmentRollbackRow): Promise<void> {
+    await this.#db.insertInto('environmentRollbacks').values(rollback).execute()
+  }
+
+  async findForEnvironment(id: string): Promise<EnvironmentRollbackRow | undefined> {
+    return await this.#db
+      .selectFrom('environmentRollbacks')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst()
+  }
+
+  /** The wishes of a rollback of an environment, by node. */
+  async ofEnvironment(id: string): Promise<readonly RollbackRow[]> {
+    return await this.#db
+      .selectFrom('rollbacks')
+      .selectAll()
+      .where('environmentRollback', '=', id)
+      .orderBy('node')
+      .execute()
   }
 
   /** Newest first. */
