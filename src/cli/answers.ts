@@ -1,5 +1,7 @@
 /** The API's answers as the commands read them: the types of what the routes send. */
+import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
+import type { policyJson } from '../http/policy-routes.ts'
 import type {
   appJson,
   buildJson,
@@ -20,6 +22,8 @@ import type {
 
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
+export type VerdictAnswer = Verdict
+export type PolicyAnswer = ReturnType<typeof policyJson>
 export type CheckAnswer = ReturnType<typeof checkJson>
 export type RecordedCheckAnswer = CheckAnswer & { readonly warnings: readonly string[] }
 export type EnvironmentAnswer = ReturnType<typeof environmentJson>

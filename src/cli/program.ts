@@ -13,6 +13,7 @@ import { addHold } from './hold.ts'
 import { addKey } from './key.ts'
 import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
+import { addPolicy } from './policy.ts'
 import { addPromote } from './promote.ts'
 import { addPush } from './push.ts'
 import { addRebuild } from './rebuild.ts'
@@ -21,6 +22,7 @@ import { addRollback } from './rollback.ts'
 import { addToken } from './token.ts'
 import { addVerify } from './verify.ts'
 import { addWhoami } from './whoami.ts'
+import { addWhy } from './why.ts'
 import { addWithdraw } from './withdraw.ts'
 
 const ENDING = `
@@ -41,7 +43,7 @@ Examples:
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
-  'Environments:': [addEnvironments, addPromote, addWithdraw, addHold, addOverlay],
+  'Environments:': [addEnvironments, addPromote, addWhy, addWithdraw, addHold, addPolicy, addOverlay],
   'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addWhoami, addKey],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],

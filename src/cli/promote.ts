@@ -7,6 +7,7 @@ import { DRY_RUN, remote } from './session.ts'
 
 interface Options {
   readonly liftWithdrawal?: boolean
+  readonly override?: string
   readonly dryRun?: boolean
 }
 
@@ -20,6 +21,7 @@ export function addPromote(program: Command): void {
     .argument('<build>', 'its number', parseNumber)
     .argument('<environment>')
     .option('--lift-withdrawal', 'publish again what was withdrawn from there')
+    .option('--override <reason>', 'skip the waiting in an emergency; everybody reads the reason')
     .option(...DRY_RUN)
   remote<Options>(command, 'portage-hub promote shop 45 production', async (session, options, ...args) => {
     const [app = '', build = '', environment = ''] = args
@@ -28,6 +30,7 @@ export function addPromote(program: Command): void {
       build: Number(build),
       environment,
       liftWithdrawal: options.liftWithdrawal === true,
+      ...(options.override !== undefined && { override: { reason: options.override } }),
     }
     const query = { dryRun: options.dryRun }
     const { body } = await session.client.change<Answer>('POST', apiPath('promotions'), query, wanted)

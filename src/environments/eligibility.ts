@@ -2,39 +2,49 @@
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
+import type { ReleaseRow } from '../records/releases.ts'
 import { covers, heldRule, isIn } from './holds.ts'
+import { environmentBefore } from './environment-policy.ts'
+import { verdictOfPolicy } from './policy-verdict.ts'
+import type { Override } from './policy-verdict.ts'
 import type { Rule } from './rule.ts'
 
-type Needs = Pick<Hub, 'records' | 'config'>
+type Needs = Pick<Hub, 'records' | 'config' | 'clock'>
 
 export interface Verdict {
   readonly eligible: boolean
   readonly rules: readonly Rule[]
+  /** The version of the environment's policy that judged. */
+  readonly policyVersion: number
 }
 
-/** Every rule, met or not. `liftWithdrawal`: the requester wants back what was withdrawn. */
+/** What the requester says besides. */
+export interface Wish {
+  /** What was withdrawn is wanted back. */
+  readonly liftWithdrawal: boolean
+  readonly override: Override | null
+}
+
+/** Every rule, met or not: of the order of environments, of what was taken back or is held, and of the policy. */
 export async function judge(
   hub: Needs,
   build: BuildRow,
   environment: string,
-  liftWithdrawal: boolean,
+  { liftWithdrawal, override }: Wish,
 ): Promise<Verdict> {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
   const holds = (await hub.records.holds.openOf(build.app)).filter((hold) => covers(hold, build))
+  const { rules: ofPolicy, version } = await verdictOfPolicy(hub, build, environment, { releases, override })
   const rules = [
     ...previousEnvironmentRule(hub, releases, holds, environment),
     ...withdrawalRule(releases, environment, liftWithdrawal),
     ...holds.filter((hold) => isIn(hold, environment)).map(heldRule),
+    ...ofPolicy,
   ]
-  return { eligible: rules.every(({ state }) => state !== 'unmet'), rules }
+  return { eligible: rules.every(({ state }) => state !== 'unmet'), rules, policyVersion: version }
 }
 
-type Releases = readonly {
-  readonly environment: string
-  readonly state: string
-  readonly withdrawnBy: string | null
-  readonly reason: string | null
-}[]
+type Releases = readonly ReleaseRow[]
 
 /** Environments have an order: a build passes through each. */
 function previousEnvironmentRule(
@@ -43,25 +53,29 @@ function previousEnvironmentRule(
   holds: readonly HeldBuild[],
   environment: string,
 ): readonly Rule[] {
-  const names = hub.config.environments.map(({ name }) => name)
-  const previous = names[names.indexOf(environment) - 1]
-  if (previous === undefined) return []
+  const previous = environmentBefore(hub.config, environment)
+  if (previous === null) return []
   const code = 'environment.previous'
   // What is masked there was taken from its nodes: it does not stand there. A hold without a mask leaves it there.
   const masked = holds.find((hold) => hold.mask === 1 && hold.environment === previous)
   if (masked) {
     const detail = `It is masked in ${previous}, held by ${masked.heldBy}: ${masked.reason}.`
-    return [{ code, state: 'unmet', detail, toMeet: `Lift the hold ${masked.id} there first.` }]
+    const toMeet = `Lift the hold ${masked.id} there first.`
+    return [{ code, state: 'unmet', detail, since: masked.heldAt, by: masked.heldBy, toMeet }]
   }
   const there = releases.filter((release) => release.environment === previous)
-  if (there.some(({ state }) => state === 'released')) {
-    return [{ code, state: 'met', detail: `It is released in ${previous}.`, toMeet: null }]
+  const living = there.find(({ state }) => state === 'released')
+  if (living) {
+    const { releasedAt: since, releasedBy: by } = living
+    return [{ code, state: 'met', detail: `It is released in ${previous}.`, since, by, toMeet: null }]
   }
   const withdrawn = there.at(-1)
   const detail = withdrawn
     ? `It was withdrawn from ${previous} by ${withdrawn.withdrawnBy ?? '?'}: ${withdrawn.reason ?? ''}.`
     : `It is not released in ${previous}.`
-  return [{ code, state: 'unmet', detail, toMeet: `Promote it to ${previous} first.` }]
+  const since = withdrawn?.withdrawnAt ?? null
+  const by = withdrawn?.withdrawnBy ?? null
+  return [{ code, state: 'unmet', detail, since, by, toMeet: `Promote it to ${previous} first.` }]
 }
 
 /** Nothing that was taken back returns unless somebody says so. */
@@ -72,9 +86,10 @@ function withdrawalRule(releases: Releases, environment: string, liftWithdrawal:
   const detail = `It was withdrawn from ${environment} by ${last.withdrawnBy ?? '?'}: ${last.reason ?? ''}.`
   const toMeet =
     'Ask with "liftWithdrawal": true (portage-hub promote --lift-withdrawal) if it is wanted back.'
+  const { withdrawnAt: since, withdrawnBy: by } = last
   return [
     liftWithdrawal
-      ? { code: 'environment.withdrawn', state: 'waived', detail, toMeet: null }
-      : { code: 'environment.withdrawn', state: 'unmet', detail, toMeet },
+      ? { code: 'environment.withdrawn', state: 'waived', detail, since, by, toMeet: null }
+      : { code: 'environment.withdrawn', state: 'unmet', detail, since, by, toMeet },
   ]
 }

@@ -191,6 +191,8 @@ export function heldRule(hold: HeldBuild): Rule {
     code: 'environment.held',
     state: 'unmet',
     detail: `${what} is held in ${where} since ${hold.heldAt} by ${hold.heldBy}: ${hold.reason}.`,
+    since: hold.heldAt,
+    by: hold.heldBy,
     toMeet: `Lift the hold ${hold.id} (portage-hub hold lift ${hold.id}) when its reason is gone.`,
   }
 }

@@ -1,8 +1,11 @@
 /** What policies, and the upload itself, ask for when a build arrives. */
+import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
+import { judge } from './eligibility.ts'
+import { currentPolicy } from './environment-policy.ts'
 import { BY_POLICY, carryOut, isUnderWay, newPromotion, promote } from './promote.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -16,16 +19,19 @@ export interface UploadPromotion {
 }
 
 /** The promotions to record with a new build, in the order of the environments. */
-export function promotionsOfUpload(
-  hub: Pick<Hub, 'config' | 'clock'>,
+export async function promotionsOfUpload(
+  hub: Pick<Hub, 'config' | 'clock' | 'records'>,
   build: Pick<BuildRow, 'app' | 'build'>,
   wanted: UploadPromotion,
-): readonly PromotionRow[] {
-  return hub.config.environments.flatMap(({ name, promote }) => {
-    if (name === wanted.environment) return [newPromotion(hub, { build, environment: name, by: wanted.by })]
-    if (!wanted.byPolicy || promote !== 'automatic') return []
-    return [newPromotion(hub, { build, environment: name, by: BY_POLICY })]
-  })
+): Promise<readonly PromotionRow[]> {
+  const promotions: PromotionRow[] = []
+  for (const { name: environment } of hub.config.environments) {
+    if (environment === wanted.environment)
+      promotions.push(newPromotion(hub, { build, environment, by: wanted.by }))
+    else if (wanted.byPolicy && (await currentPolicy(hub, environment)).policy.promote === 'automatic')
+      promotions.push(newPromotion(hub, { build, environment, by: BY_POLICY }))
+  }
+  return promotions
 }
 
 /**
@@ -52,4 +58,35 @@ async function askAgain(
   build: BuildRow,
 ): Promise<void> {
   await promote(hub, { build, environment, by, liftWithdrawal: false, dryRun: false })
+}
+
+/** For so long a build that a policy refused is asked for again when its rules are met. */
+const PATIENCE_DAYS = 90
+
+/**
+ * Asks again for what automatic policies refused, once nothing speaks against it any more: a check has passed since, the
+ * soak is over, a freeze has ended. Only for environments whose policy somebody set: the settings' own has no rule that
+ * time or a check could meet.
+ */
+export async function promoteWhatWaited(hub: Needs): Promise<void> {
+  const since = timestamp(new Date(hub.clock.now().getTime() - PATIENCE_DAYS * 86_400_000))
+  for (const { name: environment } of hub.config.environments) {
+    const { policy, version } = await currentPolicy(hub, environment)
+    if (version === 0 || policy.promote !== 'automatic') continue
+    for (const refused of await hub.records.promotions.refused(environment, BY_POLICY, since))
+      await askIfEligible(hub, refused)
+  }
+}
+
+async function askIfEligible(hub: Needs, { app, build: number, environment }: PromotionRow): Promise<void> {
+  const build = await hub.records.builds.find(app, number)
+  if (!build) return
+  const { eligible } = await judge(hub, build, environment, { liftWithdrawal: false, override: null })
+  if (!eligible) return
+  try {
+    await promote(hub, { build, environment, by: BY_POLICY, liftWithdrawal: false, dryRun: false })
+  } catch (error) {
+    // A rule that came between, or a fault that is logged where it is known: the next minute asks again.
+    hub.log.warn({ err: error, app, build: number, environment }, 'what waited could not be promoted')
+  }
 }

@@ -12,6 +12,7 @@ import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { judge } from './eligibility.ts'
 import { isHeld } from './holds.ts'
+import type { Override } from './policy-verdict.ts'
 import { releaseBuild } from './release-build.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -36,6 +37,8 @@ export interface PromotionRequest {
   readonly by: string
   /** Publish again what was withdrawn from there. */
   readonly liftWithdrawal: boolean
+  /** Why the requester skips the waiting, by the right that the policy gives; null: it is waited for. */
+  readonly overrideReason?: string | null
   readonly dryRun: boolean
 }
 
@@ -99,14 +102,16 @@ async function publishPromoted(
   dryRun: boolean,
 ): Promise<Promoted> {
   const { environment, requestedBy: by } = promotion
-  const verdict = await judge(hub, build, environment, promotion.liftWithdrawal === 1)
-  if (!verdict.eligible) {
-    const unmet = verdict.rules.filter(({ state }) => state === 'unmet')
+  const liftWithdrawal = promotion.liftWithdrawal === 1
+  const wish = { liftWithdrawal, override: overrideOf(promotion) }
+  const { eligible, rules, policyVersion } = await judge(hub, build, environment, wish)
+  if (!eligible) {
+    const unmet = rules.filter(({ state }) => state === 'unmet')
     const detail = unmet.map((rule) => rule.detail).join(' ')
-    if (!dryRun) await move(hub, promotion, { state: 'refused', detail })
-    throw new HubError('promotion.not_eligible', detail, { rules: verdict.rules })
+    if (!dryRun) await move(hub, promotion, { state: 'refused', detail, policyVersion })
+    throw new HubError('promotion.not_eligible', detail, { rules })
   }
-  const publishing = dryRun ? promotion : await move(hub, promotion, { state: 'publishing' })
+  const publishing = dryRun ? promotion : await move(hub, promotion, { state: 'publishing', policyVersion })
   hub.steps.reached('promotion.publishing')
   try {
     const { release, published } = await releaseBuild(hub, { environment, build, by, dryRun })
@@ -116,7 +121,7 @@ async function publishPromoted(
       revision: release.revision,
       detail: null,
     } as const
-    const released = dryRun ? { ...promotion, ...end } : await move(hub, publishing, end)
+    const released = dryRun ? { ...promotion, ...end, policyVersion } : await move(hub, publishing, end)
     hub.steps.reached('promotion.released')
     return { promotion: released, published, isNew: true }
   } catch (error) {
@@ -147,6 +152,7 @@ export function newPromotion(
     readonly environment: string
     readonly by: string
     readonly liftWithdrawal?: boolean
+    readonly overrideReason?: string | null
   },
 ): PromotionRow {
   const now = hub.clock.now()
@@ -163,7 +169,13 @@ export function newPromotion(
     releaseId: null,
     revision: null,
     detail: null,
+    policyVersion: null,
+    overrideReason: request.overrideReason ?? null,
   }
+}
+
+function overrideOf({ requestedBy: by, overrideReason: reason }: PromotionRow): Override | null {
+  return reason === null ? null : { by, reason }
 }
 
 /** Takes up what a crash left between request and end. */
@@ -201,8 +213,10 @@ async function move(
     throw new Error(`a promotion cannot go from ${from} to ${change.state}`)
   const isEnd = PROMOTION_MOVES[change.state].length === 0
   const moved = { ...promotion, ...change, finishedAt: isEnd ? timestamp(hub.clock.now()) : null }
-  const { state, finishedAt, releaseId, revision, detail } = moved
-  await hub.records.promotions.update(promotion.id, { state, finishedAt, releaseId, revision, detail })
+  const { state, finishedAt, releaseId, revision, detail, policyVersion } = moved
+  await hub.records.promotions.update(promotion.id, {
+    ...{ state, finishedAt, releaseId, revision, detail, policyVersion },
+  })
   return moved
 }
 

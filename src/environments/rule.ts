@@ -3,6 +3,10 @@ export interface Rule {
   readonly code: string
   readonly state: 'met' | 'unmet' | 'waived'
   readonly detail: string
+  /** Since when it is so, RFC 3339; null where that is no matter of time. */
+  readonly since: string | null
+  /** Who made it so; null: nobody in particular. */
+  readonly by: string | null
   /** What makes it met; null when it is. */
   readonly toMeet: string | null
 }

@@ -14,6 +14,7 @@ import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
@@ -60,6 +61,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     appRoutes(hub),
     checkRoutes(hub),
     environmentRoutes(hub),
+    policyRoutes(hub),
     promotionRoutes(hub),
     holdRoutes(hub),
     tokenRoutes(hub),

@@ -80,7 +80,7 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
   routes.get('/apps/:app/builds/:build/eligibility/:environment', async (request, response) => {
     const build = await visibleBuild(hub, request, response)
     const { environment } = overlayOf(hub, parameter(request, 'environment'))
-    response.json(await judge(hub, build, environment, false))
+    response.json(await judge(hub, build, environment, { liftWithdrawal: false, override: null }))
   })
 }
 

@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { may } from '../access/rights.ts'
 import type { EnvironmentConfig } from '../config.ts'
+import { currentPolicy } from '../environments/environment-policy.ts'
 import { withdrawRelease } from '../environments/release-build.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -30,18 +31,21 @@ const MAX_FILE_BYTES = 1024 * 1024
 
 export function environmentRoutes(hub: Hub): Router {
   const routes = Router()
-  routes.get('/environments', (_request, response) => {
+  routes.get('/environments', async (_request, response) => {
     const principal = principalOf(response)
     const readable = hub.config.environments.filter(({ name }) =>
       may(principal, { to: 'read', environment: name }),
     )
-    response.json({
-      items: readable.map((environment) => environmentJson(hub, environment)),
-      nextCursor: null,
-    })
+    const items = await Promise.all(
+      readable.map(async (environment) =>
+        environmentJson(hub, environment, await currentPolicy(hub, environment.name)),
+      ),
+    )
+    response.json({ items, nextCursor: null })
   })
-  routes.get('/environments/:environment', (request, response) => {
-    response.json(environmentJson(hub, readable(hub, request, response)))
+  routes.get('/environments/:environment', async (request, response) => {
+    const environment = readable(hub, request, response)
+    response.json(environmentJson(hub, environment, await currentPolicy(hub, environment.name)))
   })
   routes.get('/environments/:environment/releases', async (request, response) => {
     const { name } = readable(hub, request, response)
@@ -127,7 +131,8 @@ async function putFile(
   response.json({ path, published: publishedJson(published) })
 }
 
-function readable(hub: Hub, request: Request, response: Response): EnvironmentConfig {
+/** The environment of the path, if it is theirs to read. @throws {HubError} `environment.unknown`. */
+export function readable(hub: Hub, request: Request, response: Response): EnvironmentConfig {
   const name = parameter(request, 'environment')
   authorizeReading(hub, principalOf(response), name)
   overlayOf(hub, name)

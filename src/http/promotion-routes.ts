@@ -3,13 +3,16 @@ import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { may, sightOf } from '../access/rights.ts'
-import type { Principal } from '../access/rights.ts'
+import type { Principal, Role } from '../access/rights.ts'
+import { currentPolicy } from '../environments/environment-policy.ts'
 import { promote } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { PromotionRow } from '../records/promotions.ts'
+import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
 import { promotionJson, publishedJson } from './representations.ts'
+import { reasonField } from './reason.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 const bodySchema = z.strictObject({
@@ -18,6 +21,8 @@ const bodySchema = z.strictObject({
   environment: z.string(),
   /** Publish again what was withdrawn from there. */
   liftWithdrawal: z.boolean().default(false),
+  /** Skip the waiting in an emergency. */
+  override: z.strictObject({ reason: reasonField }).nullable().default(null),
 })
 
 export function promotionRoutes(hub: Hub): Router {
@@ -49,8 +54,10 @@ export function promotionRoutes(hub: Hub): Router {
 }
 
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
-  const { app, build: number, environment, liftWithdrawal } = parseWith(bodySchema, request.body, 'the body')
-  const { name: by } = authorize(response, { to: 'promote', environment })
+  const body = parseWith(bodySchema, request.body, 'the body')
+  const { app, build: number, environment, liftWithdrawal, override } = body
+  const { name: by, role } = authorize(response, { to: 'promote', environment })
+  if (override !== null) await refuseOverride(hub, environment, role)
   const build = await hub.records.builds.find(app, number)
   if (!build) {
     throw new HubError(
@@ -64,6 +71,7 @@ async function answerPromotion(hub: Hub, request: Request, response: Response): 
     environment,
     by,
     liftWithdrawal,
+    overrideReason: override?.reason ?? null,
     dryRun,
   })
   if (isNew && !dryRun) response.status(201).location(`${request.baseUrl}/promotions/${promotion.id}`)
@@ -78,4 +86,13 @@ async function answerPromotion(hub: Hub, request: Request, response: Response): 
 function maySee(principal: Principal, { app, environment }: PromotionRow): boolean {
   if (principal.role === 'uploader') return may(principal, { to: 'upload', app })
   return may(principal, { to: 'read', environment })
+}
+
+/** The policy says who may skip the waiting. @throws {HubError} `promotion.override_forbidden`. */
+async function refuseOverride(hub: Hub, environment: string, role: Role): Promise<void> {
+  overlayOf(hub, environment)
+  const { roles } = (await currentPolicy(hub, environment)).policy.override
+  if (roles.some((allowed) => allowed === role)) return
+  const who = roles.length === 0 ? 'nobody may' : `only tokens of the role ${roles.join(' or ')} may`
+  throw new HubError('promotion.override_forbidden', `${who} skip the waiting in ${environment}`)
 }

@@ -2,6 +2,7 @@
 import type { ArchiveEntry } from '../builds/archive-contents.ts'
 import type { EnvironmentConfig } from '../config.ts'
 import { timestamp } from '../clock.ts'
+import type { PolicyVersion } from '../environments/policy.ts'
 import type { Hub } from '../hub.ts'
 import type { NodeStatus, PackageStatus } from '../nodes/node-status.ts'
 import type { EnvironmentRollback } from '../nodes/roll-back-environment.ts'
@@ -97,14 +98,14 @@ export function promotionJson(promotion: PromotionRow) {
 
 export function environmentJson(
   hub: Pick<Hub, 'config' | 'overlays' | 'overlayKeys'>,
-  environment: EnvironmentConfig,
+  { name }: EnvironmentConfig,
+  { policy, version }: PolicyVersion,
 ) {
-  const { name, promote } = environment
   const state = hub.overlays.get(name)?.state ?? null
   return {
     id: name,
     name,
-    policy: { promote },
+    policy: { promote: policy.promote, version },
     anonymousRead: hub.config.anonymousRead.includes(name),
     overlay: {
       name: overlayName(hub.config, name),

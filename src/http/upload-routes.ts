@@ -121,7 +121,8 @@ async function answerUpload(
     maySendCommands,
     dryRun,
     record: async (records, build) => {
-      for (const promotion of promotionsOfUpload(hub, build, wanted)) await records.promotions.add(promotion)
+      const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
+      for (const promotion of promotions) await records.promotions.add(promotion)
       if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
       if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },

@@ -20,7 +20,9 @@ export class PromotionRecords {
 
   async update(
     id: string,
-    change: Partial<Pick<PromotionRow, 'state' | 'finishedAt' | 'releaseId' | 'revision' | 'detail'>>,
+    change: Partial<
+      Pick<PromotionRow, 'state' | 'finishedAt' | 'releaseId' | 'revision' | 'detail' | 'policyVersion'>
+    >,
   ): Promise<void> {
     await this.#db.updateTable('promotions').set(change).where('id', '=', id).execute()
   }
@@ -53,6 +55,24 @@ export class PromotionRecords {
       .selectFrom('promotions')
       .selectAll()
       .where('state', '=', state)
+      .orderBy('id')
+      .execute()
+  }
+
+  /** The last of each build in the environment, where a rule refused what `by` asked for since `since`; oldest first. */
+  async refused(environment: string, by: string, since: string): Promise<readonly PromotionRow[]> {
+    const last = this.#db
+      .selectFrom('promotions')
+      .select(({ fn }) => fn.max('id').as('id'))
+      .where('environment', '=', environment)
+      .groupBy(['app', 'build'])
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('id', 'in', last)
+      .where('state', '=', 'refused')
+      .where('requestedBy', '=', by)
+      .where('finishedAt', '>=', since)
       .orderBy('id')
       .execute()
   }

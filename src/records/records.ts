@@ -8,6 +8,7 @@ import { IdempotencyRecords } from './idempotency.ts'
 import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
+import { PolicyRecords } from './policies.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
 import { BinpkgRecords, RestorePointRecords } from './restore-points.ts'
@@ -31,6 +32,7 @@ export class Records {
   readonly holds: HoldRecords
   readonly nodes: NodeRecords
   readonly checks: CheckRecords
+  readonly policies: PolicyRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
     this.#db = db
@@ -49,6 +51,7 @@ export class Records {
     this.holds = new HoldRecords(db)
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
+    this.policies = new PolicyRecords(db)
   }
 
   /**

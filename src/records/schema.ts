@@ -29,6 +29,7 @@ export interface Schema {
   holds: HoldTable
   checks: CheckTable
   checkReports: CheckReportTable
+  policies: PolicyTable
 }
 
 export interface AppTable {
@@ -113,6 +114,10 @@ export interface PromotionTable {
   releaseId: string | null
   revision: number | null
   detail: string | null
+  /** The version of the environment's policy that judged it last; null: from before there were policies, or not yet. */
+  policyVersion: number | null
+  /** Why its requester skips the waiting; null: nobody does. */
+  overrideReason: string | null
 }
 
 export interface RevisionTable {
@@ -376,4 +381,15 @@ export interface CheckReportTable {
   counts: string
   /** zstd-compressed JSON of `ReportItem[]`. */
   items: Buffer
+}
+
+/** What must hold before a build is released in an environment; the newest version holds. */
+export interface PolicyTable {
+  environment: string
+  /** From 1. */
+  version: number
+  /** JSON, as it was checked. */
+  body: string
+  setBy: string
+  setAt: string
 }

@@ -83,6 +83,8 @@ const ROUTES: readonly Route[] = [
   { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['uploader'] },
   { call: 'GET /api/v1/environments', allowed: EVERYBODY },
   { call: 'GET /api/v1/environments/staging', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/policy', allowed: READERS },
+  { call: 'PUT /api/v1/environments/staging/policy?dryRun=true', body: {}, allowed: [] },
   { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions/2', allowed: READERS },

@@ -44,6 +44,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'push',
     'check',
     'promote',
+    'policy set',
     'withdraw',
     'hold set',
     'hold lift',

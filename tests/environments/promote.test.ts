@@ -96,11 +96,14 @@ test('eligibility gives the answer that a promotion would give, with what to do'
   const before = await eligibility(hub, 1, 'production')
   expect(before).toEqual({
     eligible: false,
+    policyVersion: 0,
     rules: [
       {
         code: 'environment.previous',
         state: 'unmet',
         detail: 'It is not released in staging.',
+        since: null,
+        by: null,
         toMeet: 'Promote it to staging first.',
       },
     ],
