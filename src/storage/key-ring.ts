@@ -109,5 +109,7 @@ export class KeyRing {
 /** GnuPG imports one block whole; of two, one after the other, some programs read the first only. */
 async function inOneBlock(armoredKeys: readonly string[]): Promise<string> {
   const keys = await Promise.all(armoredKeys.map(async (armoredKey) => await readKey({ armoredKey })))
-  return armor(enums.armor.publicKey, Buffer.concat(keys.map((key) => key.write())))
+  const block = Buffer.concat(keys.map((key) => key.write()))
+  // With the checksum: without it GnuPG 2.2 cannot read a block whose base64 ends without padding.
+  return armor(enums.armor.publicKey, block, undefined, undefined, undefined, true)
 }
