@@ -127,6 +127,8 @@ const tests = (): void => {
     expect(forced.status, forced.output).toBe(0)
     expect(forced.result['forced']).toEqual([expect.stringContaining('the present state was not saved')])
     expect(await client.installedPackages(node)).toEqual([ONE])
+    // Nobody has saved anything for a plain emerge.
+    expect((await hubNode(node, 'lift', 'shop')).status).toBe(0)
     const byEmerge = await node.run('emerge', '--oneshot', `=${THREE}`)
     expect(byEmerge.output).toContain('backup command 1 of 1 failed: nothing was replaced')
     expect(await client.installedPackages(node)).toEqual([ONE])
