@@ -1,6 +1,12 @@
 /** hub-node on the real Portage: restore points, upgrades that go back by themselves, rollbacks that stick. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
+import {
+  GOING_BACK,
+  ROLLBACK_CHANGES,
+  ROLLBACK_PREPARES,
+  UPGRADE_PREPARES,
+} from '../support/hub-node-steps.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import { openNode } from './support/gentoo-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
@@ -189,15 +195,7 @@ const tests = (): void => {
     await using node = await openNode('killed-early')
     await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
     const before = await shopState(node)
-    const steps = [
-      'upgrade.begun',
-      'upgrade.fetched',
-      'backup.packed',
-      'backup.synced',
-      'upgrade.saved',
-      'upgrade.armed',
-    ]
-    for (const step of steps) {
+    for (const step of UPGRADE_PREPARES) {
       const killed = await hubNodeKilledAt(node, step, 'upgrade', 'shop')
       expect(killed.status, killed.output).toBe(137)
       const next = await hubNode(node, 'confirm')
@@ -240,7 +238,7 @@ const tests = (): void => {
     const before = await shopState(node)
     expect((await hubNode(node, 'upgrade', 'shop')).status).toBe(0)
     const after = await shopState(node)
-    for (const step of ['rollback.begun', 'rollback.stopped', 'backup.packed', 'rollback.saved']) {
+    for (const step of ROLLBACK_PREPARES) {
       const killed = await hubNodeKilledAt(node, step, 'rollback', '--yes')
       expect(killed.status, killed.output).toBe(137)
       const next = await hubNode(node, 'confirm')
@@ -248,16 +246,13 @@ const tests = (): void => {
       expect(await shopState(node)).toBe(after)
       expect(await node.run('test', '-e', '/root/shop-is-stopped')).toMatchObject({ status: 1 })
     }
+    for (const step of ROLLBACK_CHANGES) {
+      expect((await hubNodeKilledAt(node, step, 'rollback', '--yes')).status).toBe(137)
+      expect(await shopState(node)).toBe(after)
+    }
     await node.write('root/hooks/postinst-1', POWER_CUT, 0o755)
-    expect((await hubNode(node, 'rollback', '--yes')).status).toBe(137)
-    for (const step of [
-      'back.stopped',
-      'back.merged',
-      'back.fenced',
-      'back.configured',
-      'back.loaded',
-      'back.started',
-    ]) {
+    expect((await hubNode(node, 'confirm')).status).toBe(137)
+    for (const step of GOING_BACK) {
       const killed = await hubNodeKilledAt(node, step, 'confirm')
       expect(killed.status, killed.output).toBe(137)
     }

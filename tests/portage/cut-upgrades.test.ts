@@ -1,0 +1,78 @@
+/** What cuts an upgrade on the real Portage after its first change: kills, and disks without room. */
+import { expect, test } from 'vitest'
+import { UPGRADE_ENDS, UPGRADE_WAITS } from '../support/hub-node-steps.ts'
+import { createTestHub } from '../support/test-hub.ts'
+import { openNode } from './support/gentoo-node.ts'
+import {
+  hostWithShop,
+  hubNode,
+  hubNodeKilledAt,
+  pointFolders,
+  pointIds,
+  shopState,
+} from './support/hub-node.ts'
+import * as client from './support/portage-client.ts'
+import { describeWithPortage } from './support/portage.ts'
+
+const HUB = { HUB_CATEGORY: 'app-acme', HUB_ANONYMOUS_READ: 'staging' }
+const ONE = 'app-acme/shop-1.0.0_p1'
+const TWO = 'app-acme/shop-1.0.0_p2'
+
+const tests = (): void => {
+  test('killed once the build is in, an upgrade is ended by the next run, or waits for its confirmation', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('killed-late')
+    await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
+    const before = await shopState(node)
+    for (const step of [...UPGRADE_ENDS, ...UPGRADE_WAITS]) {
+      const waits = UPGRADE_WAITS.some((name) => name === step)
+      const how = waits ? ['--lift', '--confirm-within', '10m'] : ['--lift']
+      const killed = await hubNodeKilledAt(node, step, 'upgrade', 'shop', ...how)
+      expect(killed.status, killed.output).toBe(137)
+      expect(await node.read('opt/shop/bin/shop')).toBe('build 2')
+      const next = await hubNode(node, 'confirm')
+      const ended = waits ? next.result : next.result['recovered']
+      expect(ended, next.output).toMatchObject({ result: 'upgraded', from: ONE, to: TWO })
+      expect(await client.installedPackages(node)).toEqual([TWO])
+      const back = await hubNode(node, 'rollback', '--yes')
+      expect(back.status, back.output).toBe(0)
+      expect(await shopState(node)).toBe(before)
+    }
+  })
+
+  test('a disk that is full stops an upgrade: at its backup nothing is changed, and while it merges one version is whole', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('disk-full')
+    await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
+    const before = await shopState(node)
+    expect(await node.bash(upgradeOnFullDisk('/var/lib/portage-hub'))).toContain('"code": "backup.failed"')
+    expect(await shopState(node)).toBe(before)
+    expect(await pointFolders(node)).toEqual([])
+
+    const merged = await node.bash(upgradeOnFullDisk('/opt/shop'))
+    expect(merged).toMatch(/"code": "(merge|revert)\.failed"/)
+    expect(merged).toMatch(/^same files$/m)
+    expect(await client.installedPackages(node)).toEqual([ONE])
+    // With room again, the point that the upgrade made brings the rest back.
+    const [point = ''] = await pointIds(node)
+    const back = await hubNode(node, 'rollback', point, '--yes')
+    expect(back.status, back.output).toBe(0)
+    expect(await shopState(node)).toBe(before)
+    await hubNode(node, 'lift', 'shop')
+    expect((await hubNode(node, 'upgrade', 'shop')).status).toBe(0)
+  })
+}
+
+/** An upgrade while a folder is on a disk that has no room, and whether the files that are there stayed the same. */
+function upgradeOnFullDisk(folder: string): string {
+  return `
+    mkdir -p ${folder} /tmp/copy; cp -a ${folder}/. /tmp/copy
+    mount -t tmpfs -o size=1m none ${folder}; cp -a /tmp/copy/. ${folder}
+    head -c 2m /dev/zero > ${folder}/fills-the-disk || true
+    hub-node upgrade shop --json || true
+    rm ${folder}/fills-the-disk; rm -rf ${folder}/state
+    if diff -r --no-dereference /tmp/copy ${folder}; then echo; echo same files; fi
+    rm -r /tmp/copy`
+}
+
+describeWithPortage('upgrades that are cut', tests, { concurrent: true, timeoutMs: 600_000 })
