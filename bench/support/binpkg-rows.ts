@@ -21,6 +21,8 @@ export function addBinpkgRows(rows: ArchiveRows, { node, packages, timestampSec 
         ...{ node, cpv: fields['CPV'] ?? '', binpkgBuildId: 1, path: fields['PATH'] ?? '' },
         ...{ point: 'rp_20260102T030405Z_k3j9x2', uploadedSha512: sha512, sha512, sha256: sha512.slice(64) },
         ...{ sizeBytes: Number(fields['SIZE']), indexFields: JSON.stringify(fields) },
+        imageDigest: null,
+        changedFiles: null,
         acceptedAt: '2026-01-02T03:04:05Z',
       })
     }

@@ -12,6 +12,7 @@ import type { Cpv } from '../gentoo/cpv.ts'
 import type { IndexFields } from '../gentoo/packages-index.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { ImageFacts } from './read-binpkg.ts'
 import { judgeImageInWorker, readBinpkgInWorker } from './read-in-worker.ts'
 import type { VerifiedGpkg } from './verify-binpkg.ts'
 
@@ -21,6 +22,7 @@ export interface JudgedBinpkg {
   readonly build: BuildRow
   /** Its entry in an index, but for the facts of its file. */
   readonly entry: IndexFields
+  readonly image: ImageFacts
 }
 
 export interface BinpkgClaim {
@@ -57,11 +59,11 @@ export async function judgeBinpkg(
   const image = await judgeImageInWorker({ gpkg, limits: hub.limits, roots: installedRoots(build) })
   if (image.foreign !== null)
     throw refused(cpv, `it has ${JSON.stringify(image.foreign)}, where that build installs nothing`)
-  return { gpkg, cpv, build, entry }
+  return { gpkg, cpv, build, entry, image }
 }
 
 /** As quickpkg names it, with a build id of the node's own, or without. */
-function isNameOf(name: string, { category, pn, pvr }: Cpv): boolean {
+export function isNameOf(name: string, { category, pn, pvr }: Cpv): boolean {
   const file = pf({ pn, pvr })
   if (name === `${category}/${file}.gpkg.tar`) return true
   const start = `${category}/${pn}/${file}-`

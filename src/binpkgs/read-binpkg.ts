@@ -3,8 +3,11 @@ import type { ArchiveLimits } from '../builds/archive-limits.ts'
 import { binpkgCpv, indexEntry, metadataText } from '../gentoo/binpkg.ts'
 import { parseCpv, pf } from '../gentoo/cpv.ts'
 import type { IndexFields } from '../gentoo/packages-index.ts'
+import { changedFiles } from './changed-files.ts'
+import type { ChangedFiles } from './changed-files.ts'
+import { imageDigest } from './image-digest.ts'
 import { readMetadata } from './open-binpkg.ts'
-import { readImage } from './read-image.ts'
+import { digestImageEntries } from './read-image.ts'
 import type { ImageEntry } from './read-image.ts'
 import { verifyGpkg } from './verify-binpkg.ts'
 import type { VerifiedGpkg } from './verify-binpkg.ts'
@@ -31,6 +34,10 @@ export interface ImageClaim {
 export interface ImageFacts {
   /** The first entry, as an absolute path, that is neither at a root or below, nor a folder on the way; null: none is. */
   readonly foreign: string | null
+  /** As `imageDigest` says. */
+  readonly digest: string | null
+  /** As `changedFiles` says. */
+  readonly changed: ChangedFiles | null
 }
 
 const NO_FILE = { path: '', sizeBytes: 0, mtimeSec: 0, md5: '', sha1: '', binpkgBuildId: null }
@@ -49,15 +56,20 @@ export async function readBinpkg(path: string): Promise<BinpkgFacts> {
 }
 
 /**
- * Reads the image to its end, once: whatever else is to be learnt of its content is learnt on this way, in `readImage`, and
- * told here. @throws {HubError} as `readImage`; the signal's reason if that fires.
+ * Reads the image to its end, once: whatever else is to be learnt of its content is learnt on this way, in
+ * `digestImageEntries`, and told here. @throws {HubError} as `readImage`; the signal's reason if that fires.
  */
 export async function judgeImage(
   { gpkg, limits, roots }: ImageClaim,
   signal?: AbortSignal,
 ): Promise<ImageFacts> {
-  const entries = await readImage(gpkg, limits, signal)
-  return { foreign: roots === null ? null : foreignPath(entries, roots) }
+  const entries = await digestImageEntries(gpkg, limits, signal)
+  const contents = (await readMetadata(gpkg)).get('CONTENTS')
+  return {
+    foreign: roots === null ? null : foreignPath(entries, roots),
+    digest: imageDigest(entries),
+    changed: changedFiles(entries, contents),
+  }
 }
 
 function foreignPath(entries: readonly ImageEntry[], roots: readonly string[]): string | null {

@@ -50,7 +50,7 @@ export async function signGpkg(
 }
 
 /** The outer archive, member by member. */
-class GpkgWriter {
+export class GpkgWriter {
   readonly #file: FileHandle
   readonly #form: { readonly prefix: string; readonly mtimeSec: number }
   readonly #manifest = new Map<string, GpkgDigests>()
@@ -114,7 +114,7 @@ class GpkgWriter {
 }
 
 /** Each piece in memory of its own: whoever gets it may keep it for a while. */
-async function* piecesOf(path: string, { start, bytes }: ByteRange): AsyncGenerator<Buffer> {
+export async function* piecesOf(path: string, { start, bytes }: ByteRange): AsyncGenerator<Buffer> {
   await using file = await open(path)
   const end = start + bytes
   for (let at = start; at < end;) {

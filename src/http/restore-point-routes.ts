@@ -9,6 +9,7 @@ import { announcePoint, wantedFiles } from '../nodes/announce-point.ts'
 import { completePoint } from '../nodes/complete-point.ts'
 import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
+import { receivePointMetadata } from '../nodes/receive-point-metadata.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
 import type { BinpkgRow, PointKey, RehearsalFilter, RestorePointFileRow } from '../records/restore-points.ts'
 import { principalOf } from './auth.ts'
@@ -26,6 +27,18 @@ export function restorePointFileRoutes(hub: Hub): Router {
   const routes = Router()
   const stored = { blobs: hub.binpkgBlobs, config: { ...hub.config, accelRedirect: null }, log: hub.log }
   const blobs = new BlobSender(stored)
+  routes.put('/nodes/:node/restore-points/:point/metadata/*name', async (request, response) => {
+    const key = ownPoint(request, response)
+    const fileKey = { kind: 'binpkg', name: parameter(request, 'name') } as const
+    const file = await findPointFile(hub, key, fileKey)
+    if (file.receivedAt !== null) {
+      response.json(pointFileJson(file))
+      return
+    }
+    await using received = await receiveRawBody(stored, request)
+    await receivePointMetadata(hub, key, { file, received, declared: digestsOfHeader(request) })
+    response.status(201).json(pointFileJson(await findPointFile(hub, key, fileKey)))
+  })
   routes.put(PLACE, async (request, response) => {
     const key = ownPoint(request, response)
     const file = await findPointFile(hub, key, fileKeyOf(request))
@@ -62,7 +75,7 @@ export function restorePointRoutes(hub: Hub): Router {
     response.status(announced.isNew && !dryRun ? 201 : 200)
     response.json({
       ...pointJson(announced.point, announced.files),
-      wants: wantedFiles(announced),
+      wants: await wantedFiles(hub, announced),
       ...(dryRun && { dryRun }),
     })
   })
@@ -121,8 +134,9 @@ async function storedFile(hub: Pick<Hub, 'records'>, { node }: PointKey, file: R
   const binpkg =
     file.kind === 'binpkg' ? await hub.records.binpkgs.findByUpload(node, file.sha512) : undefined
   if (binpkg) return { ...binpkg, receivedAt: binpkg.acceptedAt }
-  const { sha256, receivedAt } = file
-  if (sha256 !== null && receivedAt !== null) return { ...file, sha256, receivedAt }
+  const { sha256, receivedAt, assembledSha512 } = file
+  if (sha256 !== null && receivedAt !== null && assembledSha512 === null)
+    return { ...file, sha256, receivedAt }
   throw new HubError('restore_point.unknown_file', `the bytes of ${file.name} are not here`)
 }
 

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
-import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import type { FileKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import { findEnrolledNode } from './find-node.ts'
+import { findHeldImage } from './held-image.ts'
 import { pointTurn } from './restore-point.ts'
 import type { Announcement } from './restore-point.ts'
 
@@ -36,7 +37,7 @@ export async function announcePoint(
 ): Promise<AnnouncedPoint> {
   await findEnrolledNode(hub, node)
   refuseTooLarge(announcement, hub.config.maxUploadBytes)
-  const announcementSha256 = createHash('sha256').update(JSON.stringify(announcement)).digest('hex')
+  const announcementSha256 = createHash('sha256').update(sameness(announcement)).digest('hex')
   const key = { node, id: announcement.id }
   return await hub.turns.run(pointTurn(node), async () => {
     const before = await hub.records.restorePoints.find(key)
@@ -57,10 +58,34 @@ export async function announcePoint(
   })
 }
 
+export interface WantedFile extends FileKey {
+  /** Given if this part of the file is enough: its image is here. The whole is taken too. */
+  readonly only?: 'metadata'
+}
+
 /** The files that are to be sent. */
-export function wantedFiles({ point, files }: Pick<AnnouncedPoint, 'point' | 'files'>) {
+export async function wantedFiles(
+  hub: Pick<Hub, 'records'>,
+  { point, files }: Pick<AnnouncedPoint, 'point' | 'files'>,
+): Promise<readonly WantedFile[]> {
   if (point.state !== 'announced') return []
-  return files.filter(({ receivedAt }) => receivedAt === null).map(({ kind, name }) => ({ kind, name }))
+  const missing = files.filter(({ receivedAt }) => receivedAt === null)
+  return await Promise.all(
+    missing.map(async (file) => {
+      const { kind, name } = file
+      return (await findHeldImage(hub, point, file))
+        ? { kind, name, only: 'metadata' as const }
+        : { kind, name }
+    }),
+  )
+}
+
+/** What may not change between two announcements of a point; how a file may be sent is no part of it. */
+function sameness(announcement: Announcement): string {
+  return JSON.stringify({
+    ...announcement,
+    files: announcement.files.map(({ image: _image, ...file }) => file),
+  })
 }
 
 function pointRow(
@@ -88,11 +113,20 @@ async function fileRows(
     node,
     files.map(({ sha512 }) => sha512),
   )
-  return files.map((file) => {
-    const sha256 = here.get(file.sha512) ?? null
-    return { node, point: id, ...file, sha256, receivedAt: sha256 === null ? null : now }
+  return files.map(({ image, ...file }) => {
+    const { sha256, assembledSha512 } = here.get(file.sha512) ?? NOT_HERE
+    const claim = {
+      imageDigest: image?.sha256 ?? null,
+      metadata: image ? JSON.stringify(image.metadata) : null,
+    }
+    return {
+      ...{ node, point: id, ...file, ...claim, assembledSha512 },
+      ...{ sha256, receivedAt: sha256 === null ? null : now },
+    }
   })
 }
+
+const NOT_HERE = { sha256: null, assembledSha512: null }
 
 function refuseTooLarge({ files }: Announcement, limitBytes: number): void {
   const tooLarge = files.find(({ sizeBytes }) => sizeBytes > limitBytes)

@@ -15,7 +15,7 @@ import { overlayName } from '../overlays/plan-overlay.ts'
 import type { BinpkgRow, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import type { Adoption } from '../storage/blob-store.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
-import { BLOB_TURN, findPoint, pointTurn } from './restore-point.ts'
+import { BLOB_TURN, blobOf, findPoint, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<
   Hub,
@@ -87,7 +87,7 @@ async function judgePackages(
   const judged: Judged[] = []
   // The same bytes under two names are one package.
   for (const file of new Map(files.filter(isNew).map((one) => [one.sha512, one])).values()) {
-    const path = hub.binpkgBlobs.path(file.sha512)
+    const path = hub.binpkgBlobs.path(blobOf(file))
     judged.push({ file, binpkg: await judgeBinpkg(hub, { path, name: file.name, overlays }) })
   }
   if (![...known, ...judged.map(({ binpkg }) => binpkg)].some(({ cpv }) => cpv === point.cpv))
@@ -110,7 +110,7 @@ async function accept(hub: Needs, point: RestorePointRow, judged: readonly Judge
     const taken = all.filter(({ row }) => row.cpv === binpkg.cpv).length
     const buildId = (await hub.records.binpkgs.newestBuildId(point.node, binpkg.cpv)) + taken + 1
     const signed = uploads.use(await signForBinhost(hub, binpkg, buildId))
-    all.push({ row: binpkgRow(hub, point, file, signed), signed })
+    all.push({ row: binpkgRow(hub, point, { file, judged: binpkg, signed }), signed })
     hub.steps.reached('point.signed')
   }
   const timestampSec = await keep(hub, point, all)
@@ -118,7 +118,7 @@ async function accept(hub: Needs, point: RestorePointRow, judged: readonly Judge
   if (timestampSec !== null) await hub.binhosts.show(point.node, fields, timestampSec)
   hub.steps.reached('point.shown')
   // The signed files have their bytes too.
-  for (const { file } of judged) await removeUnneededBlob(hub, file.sha512)
+  for (const { file } of judged) await removeUnneededBlob(hub, blobOf(file))
   hub.steps.reached('point.cleared')
 }
 
@@ -171,13 +171,22 @@ async function record(
 function binpkgRow(
   hub: Pick<Hub, 'clock'>,
   { node, id }: RestorePointRow,
-  file: RestorePointFileRow,
-  signed: SignedBinpkg,
+  {
+    file,
+    judged: { image },
+    signed,
+  }: {
+    readonly file: RestorePointFileRow
+    readonly judged: JudgedBinpkg
+    readonly signed: SignedBinpkg
+  },
 ): BinpkgRow {
   const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields } = signed
   return {
     ...{ node, cpv, binpkgBuildId, path, point: id, uploadedSha512: file.sha512, sha512, sha256, sizeBytes },
     indexFields: JSON.stringify(indexFields),
+    imageDigest: image.digest,
+    changedFiles: image.changed && JSON.stringify(image.changed),
     acceptedAt: timestamp(hub.clock.now()),
   }
 }
@@ -200,7 +209,7 @@ async function refuse(
     await restorePoints.finish(key, { state: 'refused', refusal, completedAt: timestamp(hub.clock.now()) })
     await restorePoints.forgetBytes(key)
   })
-  for (const sha512 of new Set(files.map((file) => file.sha512))) await removeUnneededBlob(hub, sha512)
+  for (const sha512 of new Set(files.map(blobOf))) await removeUnneededBlob(hub, sha512)
   hub.log.warn({ node: point.node, point: point.id, refusal }, 'a restore point was refused')
 }
 

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
-import type { FileKind, PointKey, RestorePointRow } from '../records/restore-points.ts'
+import type { FileKind, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import { RESTORE_POINT_ID, line } from './report.ts'
 
 const fileName = line(500).refine(
@@ -18,36 +18,66 @@ const BINPKG_NAME =
   /^[A-Za-z0-9_][\w+.-]*\/(?:[A-Za-z0-9_][\w+-]*\/)?[A-Za-z0-9_][\w+.-]*\.gpkg\.tar(?:\.age)?$/
 
 const MOST_FILES = 2000
+const MOST_METADATA_BYTES = 64 << 20
+
+const sha512 = z.string().regex(/^[0-9a-f]{128}$/, 'must be 128 lower-case hex digits')
+
+/** What a package is without its image: that may be here already. */
+const imageSchema = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
+  metadata: z.strictObject({
+    name: z
+      .string()
+      .regex(/^metadata\.tar(?:\.(?:gz|bz2|xz|zst|lz4|lz))$/, 'must be metadata.tar.<compression>'),
+    sizeBytes: z.int().min(1).max(MOST_METADATA_BYTES),
+    sha512,
+  }),
+})
+
+export type MetadataFile = z.infer<typeof imageSchema>['metadata']
 
 const fileSchema = z
   .strictObject({
     kind: z.enum(['binpkg', 'dump', 'info']),
     name: fileName,
     sizeBytes: z.int().min(0),
-    sha512: z.string().regex(/^[0-9a-f]{128}$/, 'must be 128 lower-case hex digits'),
+    sha512,
+    image: imageSchema.optional(),
   })
   .refine(({ kind, name }) => kind !== 'binpkg' || BINPKG_NAME.test(name), {
     path: ['name'],
     message: 'must be <category>/<pn>/<pf>-<n>.gpkg.tar',
   })
+  .refine(({ kind, image }) => kind === 'binpkg' || image === undefined, {
+    path: ['image'],
+    message: 'only a binpkg has one',
+  })
 
-export const announcementSchema = z.strictObject({
-  id: z.string().regex(RESTORE_POINT_ID, 'must be rp_<UTC stamp>_<6 of a-z and 0-9>'),
-  app: line(100),
-  cpv: line(255).regex(/^[A-Za-z0-9_][\w+.-]*\/[A-Za-z0-9_][\w+.-]*$/, 'must be a package with its version'),
-  reason: z.enum(['upgrade', 'rollback', 'manual', 'portage']),
-  takenAt: z.iso.datetime({ offset: true }).max(40),
-  hubNode: line(100),
-  encrypted: z.boolean(),
-  schemaVersion: z.int().min(0).nullable().default(null),
-  files: z
-    .array(fileSchema)
-    .max(MOST_FILES)
-    .refine(
-      (files) => new Set(files.map(({ kind, name }) => `${kind} ${name}`)).size === files.length,
-      'a file is named twice',
+export const announcementSchema = z
+  .strictObject({
+    id: z.string().regex(RESTORE_POINT_ID, 'must be rp_<UTC stamp>_<6 of a-z and 0-9>'),
+    app: line(100),
+    cpv: line(255).regex(
+      /^[A-Za-z0-9_][\w+.-]*\/[A-Za-z0-9_][\w+.-]*$/,
+      'must be a package with its version',
     ),
-})
+    reason: z.enum(['upgrade', 'rollback', 'manual', 'portage']),
+    takenAt: z.iso.datetime({ offset: true }).max(40),
+    hubNode: line(100),
+    encrypted: z.boolean(),
+    schemaVersion: z.int().min(0).nullable().default(null),
+    files: z
+      .array(fileSchema)
+      .max(MOST_FILES)
+      .refine(
+        (files) => new Set(files.map(({ kind, name }) => `${kind} ${name}`)).size === files.length,
+        'a file is named twice',
+      ),
+  })
+  .refine(({ encrypted, files }) => !encrypted || files.every(({ image }) => image === undefined), {
+    path: ['files'],
+    message: 'what is encrypted tells nothing of its image',
+  })
 
 export type Announcement = z.infer<typeof announcementSchema>
 
@@ -66,6 +96,11 @@ export async function findPoint(hub: Pick<Hub, 'records'>, key: PointKey): Promi
     'restore_point.unknown',
     `${key.node} has no restore point ${JSON.stringify(key.id.slice(0, 100))} here`,
   )
+}
+
+/** Which blob has the file's bytes, or stands for them. */
+export function blobOf({ sha512, assembledSha512 }: RestorePointFileRow): string {
+  return assembledSha512 ?? sha512
 }
 
 /** One at a time for a node: what an announcement counts on, an acceptance may not take away meanwhile. */

@@ -31,6 +31,8 @@ export interface FileKey {
   readonly name: string
 }
 
+export type HeldBytes = Pick<RestorePointFileRow, 'sha256' | 'assembledSha512'>
+
 /** Parameters of one statement stay far below SQLite's and PostgreSQL's limits. */
 const ROWS_PER_STATEMENT = 500
 
@@ -133,12 +135,16 @@ export class RestorePointRecords {
   /** Says that every file of this point with these bytes is here. */
   async received(
     { node, id }: PointKey,
-    { sha512, sha256 }: Pick<RestorePointFileRow, 'sha512' | 'sha256'>,
+    {
+      sha512,
+      sha256,
+      assembledSha512 = null,
+    }: Pick<RestorePointFileRow, 'sha512' | 'sha256'> & { readonly assembledSha512?: string | null },
     at: string,
   ): Promise<void> {
     await this.#db
       .updateTable('restorePointFiles')
-      .set({ sha256, receivedAt: at })
+      .set({ sha256, receivedAt: at, assembledSha512 })
       .where('node', '=', node)
       .where('point', '=', id)
       .where('sha512', '=', sha512)
@@ -164,25 +170,25 @@ export class RestorePointRecords {
   async forgetBytes({ node, id }: PointKey): Promise<void> {
     await this.#db
       .updateTable('restorePointFiles')
-      .set({ sha256: null, receivedAt: null })
+      .set({ sha256: null, receivedAt: null, assembledSha512: null })
       .where('node', '=', node)
       .where('point', '=', id)
       .execute()
   }
 
-  /** Of these digests those of bytes that this very node brought, in whichever point, with their SHA256. */
-  async bytesOf(node: string, digests: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const found = new Map<string, string>()
+  /** Of these digests those of bytes that this very node brought, in whichever point, and what is known of them. */
+  async bytesOf(node: string, digests: readonly string[]): Promise<ReadonlyMap<string, HeldBytes>> {
+    const found = new Map<string, HeldBytes>()
     for (let at = 0; at < digests.length; at += ROWS_PER_STATEMENT) {
       const rows = await this.#db
         .selectFrom('restorePointFiles')
-        .select(['sha512', 'sha256'])
+        .select(['sha512', 'sha256', 'assembledSha512'])
         .distinct()
         .where('node', '=', node)
         .where('sha256', 'is not', null)
         .where('sha512', 'in', digests.slice(at, at + ROWS_PER_STATEMENT))
         .execute()
-      for (const { sha512, sha256 } of rows) if (sha256 !== null) found.set(sha512, sha256)
+      for (const { sha512, ...held } of rows) found.set(sha512, held)
     }
     return found
   }
@@ -195,7 +201,12 @@ export class RestorePointRecords {
     const file = await this.#db
       .selectFrom('restorePointFiles')
       .select('sha512')
-      .where('sha512', '=', sha512)
+      .where(({ eb, or, and }) =>
+        or([
+          and([eb('sha512', '=', sha512), eb('assembledSha512', 'is', null)]),
+          eb('assembledSha512', '=', sha512),
+        ]),
+      )
       .where('receivedAt', 'is not', null)
       .where(({ not, exists, selectFrom }) =>
         not(
@@ -231,7 +242,9 @@ export class RestorePointRecords {
           .onRef('binpkgs.uploadedSha512', '=', 'restorePointFiles.sha512'),
       )
       .select(['restorePointFiles.node', 'restorePointFiles.point', 'restorePointFiles.name'])
-      .select('restorePointFiles.sha512')
+      .select(({ fn }) =>
+        fn.coalesce('restorePointFiles.assembledSha512', 'restorePointFiles.sha512').as('sha512'),
+      )
       .where('restorePointFiles.receivedAt', 'is not', null)
       .where('binpkgs.sha512', 'is', null)
     yield* await files.execute()
@@ -255,6 +268,8 @@ function neverRehearsed(query: PointQuery): PointQuery {
       ),
     )
 }
+/** `changedFiles` of a package that is as it was installed. */
+export const NOTHING_CHANGED = JSON.stringify({ count: 0, names: [] })
 
 export class BinpkgRecords {
   readonly #db: Db
@@ -294,6 +309,22 @@ export class BinpkgRecords {
       .selectAll()
       .where('node', '=', node)
       .where('uploadedSha512', '=', uploadedSha512)
+      .executeTakeFirst()
+  }
+
+  /**
+   * A package with this image, of that version: one of the node's own, or one that has nothing but what was installed. What
+   * somebody edited on another node is never matched, so that nobody can find out by guesses what it is.
+   */
+  async findImage(node: string, cpv: string, imageDigest: string): Promise<BinpkgRow | undefined> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('imageDigest', '=', imageDigest)
+      .where('cpv', '=', cpv)
+      .where(({ eb, or }) => or([eb('node', '=', node), eb('changedFiles', '=', NOTHING_CHANGED)]))
+      .orderBy('acceptedAt', 'desc')
+      .limit(1)
       .executeTakeFirst()
   }
 

@@ -271,6 +271,12 @@ export interface RestorePointFileTable {
   /** null: not here yet, or not any more. */
   sha256: string | null
   receivedAt: string | null
+  /** Of a package: the digest of its image, where the node named it. */
+  imageDigest: string | null
+  /** JSON of name, size and SHA512 of the archive of its metadata, where the node named it. */
+  metadata: string | null
+  /** The blob that stands for the announced bytes, if they were put together here of an image that was here. */
+  assembledSha512: string | null
 }
 
 /** A package that a node's binhost shows. */
@@ -290,6 +296,10 @@ export interface BinpkgTable {
   /** JSON of the entry in `Packages`. */
   indexFields: string
   acceptedAt: string
+  /** As the hub computed it; null if it has none, or was accepted before there were such. */
+  imageDigest: string | null
+  /** JSON of how many files are not as they were installed, and of the first names; null if that is not known. */
+  changedFiles: string | null
 }
 
 export interface BinhostTable {

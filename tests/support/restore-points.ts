@@ -18,9 +18,9 @@ export interface PackedFile {
 
 const PLACES = { binpkg: 'binpkgs', dump: 'dumps', info: 'infos' } as const
 
-/** Enrols a node in staging and gives its token. */
-export async function enrolNode(hub: TestHub, name: string): Promise<string> {
-  const reply = await hub.as().post('/api/v1/nodes').send({ name, environment: 'staging' })
+/** Enrols a node and gives its token. */
+export async function enrolNode(hub: TestHub, name: string, environment = 'staging'): Promise<string> {
+  const reply = await hub.as().post('/api/v1/nodes').send({ name, environment })
   if (reply.status !== 201) throw new Error(reply.text)
   return (reply.body as { token: string }).token
 }
@@ -34,6 +34,16 @@ export async function uploadShop(hub: TestHub): Promise<void> {
   if (reply.status !== 201) throw new Error(reply.text)
 }
 
+/** What the installed-package database has of the build. */
+export async function shopMetadata(hub: TestHub): Promise<Readonly<Record<string, string>>> {
+  const ebuild = await hub.as().get('/api/v1/apps/shop/builds/1/ebuild')
+  return {
+    ...{ CATEGORY: 'app-hub\n', PF: 'shop-1.0.0_p1\n', SLOT: '0\n', EAPI: '8\n', KEYWORDS: 'amd64 arm64\n' },
+    ...{ BUILD_TIME: '1767323000\n', repository: 'hub-staging\n', 'environment.bz2': 'BZh' },
+    'shop-1.0.0_p1.ebuild': ebuild.text,
+  }
+}
+
 /** What quickpkg would make of it: `metadata` and `image` change single files. */
 export async function packedShop(
   hub: TestHub,
@@ -42,13 +52,7 @@ export async function packedShop(
     readonly image?: readonly TarEntry[]
   } = {},
 ): Promise<Buffer> {
-  const ebuild = await hub.as().get('/api/v1/apps/shop/builds/1/ebuild')
-  const metadata = {
-    ...{ CATEGORY: 'app-hub\n', PF: 'shop-1.0.0_p1\n', SLOT: '0\n', EAPI: '8\n', KEYWORDS: 'amd64 arm64\n' },
-    ...{ BUILD_TIME: '1767323000\n', repository: 'hub-staging\n', 'environment.bz2': 'BZh' },
-    'shop-1.0.0_p1.ebuild': ebuild.text,
-    ...changes.metadata,
-  }
+  const metadata = { ...(await shopMetadata(hub)), ...changes.metadata }
   const image = changes.image ?? [
     ...['image/', 'image/opt/', 'image/opt/shop/'].map((name) => ({ name, type: '5' }) as const),
     { name: 'image/opt/shop/run', content: 'a shop\n' },
@@ -82,6 +86,12 @@ export function pointsOf(hub: TestHub, node: string, token: string) {
       await hub
         .as(token)
         .put(`${points}/${id}/${PLACES[kind]}/${name}`)
+        .set('Content-Type', 'application/octet-stream')
+        .send(bytes),
+    putMetadata: async (name: string, bytes: Buffer, id = POINT) =>
+      await hub
+        .as(token)
+        .put(`${points}/${id}/metadata/${name}`)
         .set('Content-Type', 'application/octet-stream')
         .send(bytes),
     fetch: async ({ kind, name }: Pick<PackedFile, 'kind' | 'name'>, id = POINT) =>
