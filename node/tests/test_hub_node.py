@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.machinery
 import importlib.util
 import io
@@ -473,6 +474,8 @@ class HubServer:
         self.announced: Any = None
         self.cut_after: int | None = None
         self.redirect: str | None = None
+        self.only: str | None = None
+        self.lost_image = False
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -498,6 +501,8 @@ class HubServer:
         if request.path.startswith("/api/v1/uploads"):
             return self.answer_upload(request)
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        if self.lost_image and "/metadata/" in request.path:
+            return self.reply(request, 409, {"code": "restore_point.image_missing", "detail": "send it whole"})
         if request.command == "PUT":
             upload = request.path.partition("?upload=")[2]
             self.parts[request.path.partition("?")[0]] = bytes(self.uploads[upload]) if upload else body
@@ -509,7 +514,7 @@ class HubServer:
         if request.path.endswith("/restore-points"):
             self.announced = json.loads(body)
             wants = [
-                {"kind": part["kind"], "name": part["name"]}
+                {"kind": part["kind"], "name": part["name"], **({"only": self.only} if self.only else {})}
                 for part in self.announced["files"]
                 if self.lacks is None or part["kind"] in self.lacks
             ]
@@ -555,6 +560,55 @@ def hub_server() -> Iterator[HubServer]:
         yield server
     finally:
         server.close()
+
+
+GOLDEN = PROGRAM.parent.parent / "tests/golden/binpkgs/gpkg-gzip/app-acme/shop/shop-1.0.0_p1-1.gpkg.tar"
+
+
+class ByReference(NodeTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = self.make_point()
+        shutil.copy(GOLDEN, self.folder / "packages/app-acme/shop/shop-1.0-1.gpkg.tar")
+        facts = json.loads((self.folder / "point.json").read_text())
+        hub_node.write_json(self.folder / "point.json", {**facts, "files": hub_node.list_files(self.folder)})
+
+    def send(self, server: HubServer) -> Any:
+        self.paths.hub.mkdir(parents=True, exist_ok=True)
+        self.paths.netrc.write_text(f"machine 127.0.0.1 login web1 password {TOKEN}\n")
+        node = self.node(hub=f"{server.url}/", node="web1", overlay="hub-staging")
+        self.assertEqual(hub_node.Upload(node, ()).send_all()[0]["state"], "complete")
+        return node
+
+    def test_of_an_image_that_the_hub_has_the_metadata_is_sent(self) -> None:
+        with hub_server() as server:
+            server.lacks = {"binpkg"}
+            server.only = "metadata"
+            node = self.send(server)
+            ((path, sent),) = server.parts.items()
+            self.assertTrue(path.endswith(f"/restore-points/{POINT}/metadata/app-acme/shop/shop-1.0-1.gpkg.tar"))
+            (image,) = [part["image"] for part in server.announced["files"] if "image" in part]
+            self.assertEqual(image["sha256"], "414e0bc2d33e7b116cb48971dec910542586eaf3d0c8fe8ac7c23463be1ac8bf")
+            sha512 = hashlib.sha512(sent).hexdigest()
+            self.assertEqual(image["metadata"], {"name": "metadata.tar.gz", "sizeBytes": len(sent), "sha512": sha512})
+        # The node needs nobody to go back.
+        node.points.get(POINT).check()
+
+    def test_the_whole_is_sent_where_the_hub_has_lost_the_image(self) -> None:
+        with hub_server() as server:
+            server.lacks = {"binpkg"}
+            server.only = "metadata"
+            server.lost_image = True
+            self.send(server)
+            self.assertEqual(list(server.parts.values()), [GOLDEN.read_bytes()])
+
+    def test_what_cannot_be_read_has_no_digest(self) -> None:
+        package = self.folder / "packages/app-acme/shop/shop-1.0-1.gpkg.tar"
+        whole = package.read_bytes()
+        package.write_bytes(whole[: len(whole) // 2])
+        self.assertIsNone(hub_node.image_digest(package))
+        package.write_bytes(b"nonsense")
+        self.assertIsNone(hub_node.describe_image(package))
 
 
 class ToTheHub(NodeTest):

@@ -268,6 +268,7 @@ function neverRehearsed(query: PointQuery): PointQuery {
       ),
     )
 }
+
 /** `changedFiles` of a package that is as it was installed. */
 export const NOTHING_CHANGED = JSON.stringify({ count: 0, names: [] })
 

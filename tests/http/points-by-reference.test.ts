@@ -110,7 +110,7 @@ describe('a package whose image the hub has', () => {
 
     const path = join(hub.directory, 'fetched.gpkg.tar')
     await writeFile(path, (await points.index(BINPKG)).bytes)
-    const isSigned = async (text: string) => await hub.hub.binhostKey.hasClearSigned(text, hub.clock.now())
+    const isSigned = async (text: string) => await hub.hub.binhostKeys.hasClearSigned(text, hub.clock.now())
     const gpkg = await verifyGpkg(path, isSigned)
     expect((await readMetadata(gpkg)).get('environment.bz2')?.toString()).toBe('of web2')
     expect((await readImage(gpkg, DEFAULT_ARCHIVE_LIMITS)).map((entry) => entry.path)).toContain(
