@@ -19,7 +19,8 @@ import tempfile
 import threading
 import time
 import unittest
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,11 @@ class NodeTest(unittest.TestCase):
         all_facts: dict[str, Any] = {
             **{"id": point_id, "app": "shop", "cpv": cpv, "slot": "0", "repo": "hub-staging", "reason": "upgrade"},
             **{"takenAt": "2026-11-28T23:15:00Z", "hubNode": "0.1.0", "schema": {"version": 12}, "uploaded": False},
-            **{"configFiles": [], "configPending": [], "files": hub_node.list_files(folder), **facts},
+            **{"configFiles": [], "configPending": []},
         }
+        all_facts |= facts
+        hub_node.write_facts(folder, all_facts)
+        all_facts = {**all_facts, "files": hub_node.list_files(folder), **facts}
         hub_node.write_json(folder / "point.json", all_facts)
         return folder
 
@@ -314,7 +318,7 @@ class PointsTest(NodeTest):
         point = self.node().points.get(POINT)
         names = {(part["kind"], part["name"]) for part in point.files}
         package = ("binpkg", "app-acme/shop/shop-1.0-1.gpkg.tar")
-        self.assertEqual(names, {package, ("dump", "deep/a b.dump"), ("info", "plan.txt")})
+        self.assertEqual(names, {package, ("dump", "deep/a b.dump"), ("info", "plan.txt"), ("info", "facts.json")})
         point.check()
         (folder / "dump/deep/a b.dump").write_bytes(b"y" * 100_000)
         with self.assertRaises(Stop) as caught:
@@ -476,6 +480,9 @@ class HubServer:
         self.redirect: str | None = None
         self.only: str | None = None
         self.lost_image = False
+        self.ranges: list[int] = []
+        self.tamper: Callable[[bytes], bytes] | None = None
+        self.changes: dict[str, Any] = {}
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -511,6 +518,8 @@ class HubServer:
             if self.refuse is not None:
                 return self.reply(request, 422, {"code": "binpkg.invalid", "detail": self.refuse})
             return self.reply(request, 200, {"state": "complete", "binpkgs": [{"binpkgBuildId": 3}]})
+        if request.command == "GET" and "/restore-points" in request.path:
+            return self.answer_points(request)
         if request.path.endswith("/restore-points"):
             self.announced = json.loads(body)
             wants = [
@@ -520,6 +529,48 @@ class HubServer:
             ]
             return self.reply(request, 201, {"id": self.announced["id"], "state": "announced", "wants": wants})
         return self.reply(request, 404, {"code": "request.unknown_route", "detail": "no"})
+
+    def answer_points(self, request: Any) -> None:
+        """Gives back what came, and of a package other bytes than came, as the hub does which signs it."""
+        path, _, query = request.path.partition("?")
+        if path in self.kept():
+            return self.send_part(request, self.kept()[path])
+        point = path.rpartition("/")[2]
+        if path.endswith("/restore-points"):
+            more = {"nextCursor": "next page" if "cursor=" not in query else None}
+            item: dict[str, Any] = {
+                "id": POINT if "cursor=" not in query else OTHER_POINT,
+                "app": "shop",
+                "cpv": "a/b-1",
+            }
+            return self.reply(
+                request, 200, {"items": [{**item, "reason": "upgrade", "state": "complete", "encrypted": True}], **more}
+            )
+        if self.announced is None or point != self.announced["id"]:
+            return self.reply(request, 404, {"code": "restore_point.unknown", "detail": "no such point"})
+        files = [{**part, "stored": self.stored(path, part)} for part in self.announced["files"]]
+        return self.reply(request, 200, {**self.announced, "state": "complete", "files": files, **self.changes})
+
+    def kept(self) -> dict[str, bytes]:
+        signed = b"" if self.announced is None or self.announced["encrypted"] else b", signed"
+        return {path: data + (signed if "/binpkgs/" in path else b"") for path, data in self.parts.items()}
+
+    def stored(self, path: str, part: Any) -> Any:
+        place = {"binpkg": "binpkgs", "dump": "dumps", "info": "infos"}[part["kind"]]
+        data = self.kept().get(f"{path}/{place}/{urllib.parse.quote(part['name'])}")
+        return data and {"sizeBytes": len(data), "sha512": hashlib.sha512(data).hexdigest()}
+
+    def send_part(self, request: Any, data: bytes) -> None:
+        begun = int((request.headers.get("Range") or "bytes=0-")[6:-1])
+        self.ranges.append(begun)
+        data = self.tamper(data) if self.tamper is not None else data
+        request.send_response(206 if begun else 200)
+        request.send_header("Content-Length", str(len(data) - begun))
+        request.end_headers()
+        if self.cut_after is not None and len(data) > self.cut_after:
+            data, self.cut_after = data[: self.cut_after], None
+            request.close_connection = True
+        request.wfile.write(data[begun:])
 
     def answer_upload(self, request: Any) -> None:
         name = request.path.rpartition("/")[2]
@@ -611,7 +662,7 @@ class ByReference(NodeTest):
         self.assertIsNone(hub_node.describe_image(package))
 
 
-class ToTheHub(NodeTest):
+class EnrolledTest(NodeTest):
     def enrolled(self, server: HubServer) -> Any:
         self.paths.hub.mkdir(parents=True, exist_ok=True)
         self.paths.netrc.write_text(
@@ -619,6 +670,8 @@ class ToTheHub(NodeTest):
         )
         return self.node(hub=f"{server.url}/", node="web1", overlay="hub-staging")
 
+
+class ToTheHub(EnrolledTest):
     def test_only_what_the_hub_lacks_is_sent_and_the_token_with_it(self) -> None:
         self.make_point()
         with hub_server() as server:
@@ -631,7 +684,7 @@ class ToTheHub(NodeTest):
             self.assertEqual([method for method, _ in server.requests], ["POST", "PUT", "POST"])
             self.assertEqual(server.tokens, {f"Bearer {TOKEN}"})
             self.assertEqual((server.announced["schemaVersion"], server.announced["encrypted"]), (12, False))
-            self.assertEqual(len(server.announced["files"]), 3)
+            self.assertEqual(len(server.announced["files"]), 4)
             point = node.points.get(POINT)
             self.assertEqual((point.facts["uploaded"], point.facts["hubBinpkgs"]), (True, [{"binpkgBuildId": 3}]))
             self.assertEqual(hub_node.Upload(node, ()).send_all(), [])
@@ -770,6 +823,142 @@ class ToTheHub(NodeTest):
                 self.assertEqual(caught.exception.code, "sync.failed")
                 self.assertFalse(node.paths.synced.exists())
         self.assertTrue(node.paths.synced.exists())
+
+
+class FromTheHub(EnrolledTest):
+    """A node that sent a point, lost its disk, and takes it back."""
+
+    def sent(self, server: HubServer, *recipients: str, **facts: Any) -> Any:
+        self.make_point(configFiles=[{"path": "/etc/shop.toml"}], **facts)
+        node = self.enrolled(server)
+        outcome = hub_node.Upload(node, recipients).send_all()[0]
+        self.assertEqual(outcome["state"], "complete")
+        return node
+
+    def lose_disk(self) -> None:
+        shutil.rmtree(self.paths.points)
+
+    def refusal_of(self, node: Any, point: str = POINT, **how: Any) -> Any:
+        with self.assertRaises(Stop) as caught:
+            hub_node.Fetch(node, **how).run(point)
+        self.assertFalse((self.paths.points / POINT).exists())
+        return caught.exception
+
+    def test_a_lost_point_comes_back_whole(self) -> None:
+        with hub_server() as server:
+            node = self.sent(server)
+            before = node.points.get(POINT).facts
+            self.lose_disk()
+            outcome = hub_node.perform(node, hub_node.build_parser().parse_args(["points", "--fetch", POINT]))
+            self.assertEqual((outcome["result"], outcome["status"]), ("fetched", 0), outcome)
+            point = node.points.get(POINT)
+            point.check()
+            kept = ("id", "app", "cpv", "repo", "slot", "reason", "takenAt", "schema", "configFiles", "configPending")
+            self.assertEqual({key: point.facts[key] for key in kept}, {key: before[key] for key in kept})
+            self.assertTrue(point.facts["uploaded"])
+            self.assertEqual((point.dump / "deep/a b.dump").read_bytes(), b"x" * 100_000)
+            self.assertEqual((point.packages / "app-acme/shop/shop-1.0-1.gpkg.tar").read_bytes(), b"package, signed")
+            self.assertEqual(stat.S_IMODE(point.folder.stat().st_mode) & 0o077, 0)
+            self.assertFalse((self.paths.fetched / POINT).exists())
+            asked = len(server.requests)
+            self.assertEqual(hub_node.Fetch(node).run(POINT)["result"], "nothing_to_do")
+            self.assertEqual(len(server.requests), asked)
+            (point.dump / "deep/a b.dump").write_bytes(b"rotten")
+            self.assertEqual(hub_node.Fetch(node).run(POINT)["result"], "fetched")
+            node.points.get(POINT).check()
+        self.assertNotIn(TOKEN, "\n".join(self.said))
+
+    def test_a_rollback_takes_a_point_that_only_the_hub_has(self) -> None:
+        with hub_server() as server:
+            node = self.sent(server)
+            self.lose_disk()
+            self.assertEqual(hub_node.Rollback(node, hub_node.RollbackOptions(POINT)).choose().id, POINT)
+            with self.assertRaises(Stop) as caught:
+                hub_node.Rollback(node, hub_node.RollbackOptions(OTHER_POINT)).choose()
+            self.assertEqual(caught.exception.code, "restore.unknown")
+
+    def test_a_cut_is_gone_on_from_and_other_bytes_are_no_point(self) -> None:
+        with hub_server() as server:
+            node = self.sent(server)
+            self.lose_disk()
+            server.cut_after = 30_000
+            self.assertEqual(self.refusal_of(node).code, "hub.unreachable")
+            server.tamper = lambda data: data.replace(b"x", b"y")
+            self.assertEqual(self.refusal_of(node).code, "point.not_fetched")
+            self.assertIn(30_000, server.ranges)
+            server.tamper = lambda data: data + b"more than it is"
+            self.assertEqual(self.refusal_of(node).code, "point.not_fetched")
+            server.tamper = None
+            self.assertEqual(hub_node.Fetch(node).run(POINT)["result"], "fetched")
+        self.lose_disk()
+        self.assertEqual(self.refusal_of(node).code, "hub.unreachable")
+
+    def test_what_the_hub_says_is_believed_only_where_it_may_be(self) -> None:
+        with hub_server() as server:
+            node = self.sent(server)
+            self.lose_disk()
+            stored: dict[str, Any] = {"sizeBytes": 1, "sha512": "0" * 128}
+            outside: dict[str, Any] = {"kind": "dump", "name": "../../x", "stored": stored}
+            wrong: list[tuple[dict[str, Any], str]] = [
+                ({"state": "announced"}, "restore.unknown"),
+                ({"files": [outside]}, "point.not_fetched"),
+                ({"files": [{**outside, "name": "x", "stored": None}]}, "point.not_fetched"),
+                ({"files": [{**outside, "kind": "info", "name": "point.json"}]}, "point.not_fetched"),
+                ({"files": []}, "point.not_fetched"),
+                ({"cpv": "app-acme/shop-9"}, "point.not_fetched"),
+            ]
+            for changes, code in wrong:
+                server.changes = changes
+                self.assertEqual(self.refusal_of(node).code, code, changes)
+            server.changes = {}
+            place = f"/api/v1/nodes/web1/restore-points/{POINT}/dumps/deep/a%20b.dump"
+            server.parts[place] = b"other"
+            self.assertEqual(self.refusal_of(node).code, "point.not_fetched")
+            server.announced["files"] = [part for part in server.announced["files"] if part["kind"] != "dump"]
+            self.assertEqual(self.refusal_of(node).code, "point.not_fetched")
+            server.announced["files"] = [part for part in server.announced["files"] if part["name"] != "facts.json"]
+            self.assertEqual(self.refusal_of(node).code, "point.no_facts")
+            self.assertEqual(self.refusal_of(node, OTHER_POINT).code, "restore.unknown")
+            self.assertEqual(self.refusal_of(node, "../x").status, hub_node.USAGE)
+
+    @unittest.skipUnless(shutil.which("age") and shutil.which("age-keygen"), "no age on PATH")
+    def test_an_encrypted_point_is_opened_by_the_nodes_key_or_the_operators(self) -> None:
+        operator = self.root / "operator.key"
+        subprocess.run(["age-keygen", "-o", str(operator)], check=True, capture_output=True)
+        recipient = subprocess.run(["age-keygen", "-y", str(operator)], check=True, capture_output=True, text=True)
+        with hub_server() as server:
+            node = self.sent(server, recipient.stdout.strip())
+            self.assertEqual(stat.S_IMODE(self.paths.identity.stat().st_mode), 0o600)
+            key = self.paths.identity.read_bytes()
+            self.lose_disk()
+            self.assertEqual(hub_node.Fetch(node).run(POINT)["result"], "fetched")
+            package = node.points.get(POINT).packages / "app-acme/shop/shop-1.0-1.gpkg.tar"
+            self.assertEqual(package.read_bytes(), b"package")
+            node.points.get(POINT).check()
+            self.lose_disk()
+            self.paths.identity.chmod(0o640)
+            self.assertEqual(self.refusal_of(node).code, "point.sealed")
+            self.paths.identity.unlink()
+            self.assertEqual(self.refusal_of(node).code, "point.sealed")
+            hub_node.own_recipient(self.paths.identity)
+            self.assertNotEqual(self.paths.identity.read_bytes(), key)
+            self.assertEqual(self.refusal_of(node).code, "point.sealed")
+            self.assertEqual(hub_node.Fetch(node, operator).run(POINT)["result"], "fetched")
+        secret = key.decode().splitlines()[-1]
+        self.assertNotIn(secret, "\n".join(self.said))
+
+    def test_the_list_at_the_hub_says_what_is_here_too(self) -> None:
+        self.make_point()
+        with hub_server() as server:
+            node = self.enrolled(server)
+            args = hub_node.build_parser().parse_args(["points", "--at-hub"])
+            out = io.StringIO()
+            hub_node.show(hub_node.perform(node, args), out)
+            lines = [
+                f"{POINT}  a/b-1  upgrade  complete, encrypted  here too",
+                f"{OTHER_POINT}  a/b-1  upgrade  complete, encrypted  only at the hub",
+            ]
+            self.assertEqual(out.getvalue().splitlines(), lines)
 
 
 class Leaving(NodeTest):

@@ -11,6 +11,8 @@ import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { receivePointMetadata } from '../nodes/receive-point-metadata.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
+import { findStoredFile } from '../nodes/stored-file.ts'
+import type { StoredFile } from '../nodes/stored-file.ts'
 import type { BinpkgRow, PointKey, RehearsalFilter, RestorePointFileRow } from '../records/restore-points.ts'
 import { principalOf } from './auth.ts'
 import { ownNode } from './own-node.ts'
@@ -60,7 +62,7 @@ export function restorePointFileRoutes(hub: Hub): Router {
     const key = ownPoint(request, response)
     const visit = new Visit(request, response)
     visit.principal = principalOf(response)
-    await blobs.send(visit, await storedFile(hub, key, await findPointFile(hub, key, fileKeyOf(request))))
+    await blobs.send(visit, await keptFile(hub, await findPointFile(hub, key, fileKeyOf(request))))
   })
   return routes
 }
@@ -97,7 +99,9 @@ export function restorePointRoutes(hub: Hub): Router {
   routes.get('/nodes/:node/restore-points/:point', async (request, response) => {
     const key = ownPoint(request, response)
     const point = await findPoint(hub, key)
-    response.json(pointJson(point, await hub.records.restorePoints.filesOf(key)))
+    const files = await hub.records.restorePoints.filesOf(key)
+    const filesJson = await Promise.all(files.map(async (file) => await storedFileJson(hub, file)))
+    response.json({ ...pointJson(point), files: filesJson })
   })
   return routes
 }
@@ -129,15 +133,20 @@ async function takeNamed(hub: Hub, request: Request, response: Response, id: str
   return (await takeUpload(hub, principalOf(response), id)).received
 }
 
-/** Of an accepted package the signed file. @throws {HubError} `restore_point.unknown_file` for bytes that are not here. */
-async function storedFile(hub: Pick<Hub, 'records'>, { node }: PointKey, file: RestorePointFileRow) {
-  const binpkg =
-    file.kind === 'binpkg' ? await hub.records.binpkgs.findByUpload(node, file.sha512) : undefined
-  if (binpkg) return { ...binpkg, receivedAt: binpkg.acceptedAt }
-  const { sha256, receivedAt, assembledSha512 } = file
-  if (sha256 !== null && receivedAt !== null && assembledSha512 === null)
-    return { ...file, sha256, receivedAt }
+/** @throws {HubError} `restore_point.unknown_file` for bytes that are not here. */
+async function keptFile(hub: Pick<Hub, 'records'>, file: RestorePointFileRow): Promise<StoredFile> {
+  const stored = await findStoredFile(hub, file)
+  if (stored) return stored
   throw new HubError('restore_point.unknown_file', `the bytes of ${file.name} are not here`)
+}
+
+/** A node that lost its own copy must know what it will get: of an accepted package that is not what it sent. */
+async function storedFileJson(hub: Pick<Hub, 'records'>, file: RestorePointFileRow) {
+  const stored = await findStoredFile(hub, file)
+  return {
+    ...pointFileJson(file),
+    stored: stored && { sizeBytes: stored.sizeBytes, sha512: stored.sha512 },
+  }
 }
 
 function binpkgJson({ cpv, binpkgBuildId, path, sizeBytes, sha512 }: BinpkgRow) {

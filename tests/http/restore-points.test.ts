@@ -1,4 +1,5 @@
 /** Restore points from announcement to verdict, and the binhost that they fill. */
+import { createHash } from 'node:crypto'
 import { chmod, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -23,6 +24,7 @@ import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
 import { begin, patch } from '../support/tus.ts'
 
+const sha512Of = (bytes: Buffer): string => createHash('sha512').update(bytes).digest('hex')
 const DUMP: PackedFile = { kind: 'dump', name: 'shop dump.sql', bytes: Buffer.from('rows\n') }
 
 interface Taken {
@@ -104,6 +106,11 @@ describe('a restore point', () => {
     expect((await verifyGpkg(path, isSigned)).format).toBe('gpkg')
     expect((await points.fetch(DUMP)).bytes).toEqual(DUMP.bytes)
     expect((await points.fetch(binpkg)).bytes).toEqual(file.bytes)
+    const shown = (await points.show()).body as { readonly files: readonly object[] }
+    expect(shown.files).toMatchObject([
+      { kind: 'binpkg', stored: { sizeBytes: file.bytes.byteLength, sha512: sha512Of(file.bytes) } },
+      { kind: 'dump', stored: { sizeBytes: 5, sha512: sha512Of(DUMP.bytes) } },
+    ])
     // The signed package took the place of the one that came.
     expect(await stored(hub)).toHaveLength(2)
   })

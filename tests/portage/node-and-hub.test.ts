@@ -108,6 +108,30 @@ const tests = (): void => {
     expect(JSON.stringify(shown)).toContain(ONE)
   })
 
+  test('a node that lost its restore points takes them back from the hub', async () => {
+    await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
+    await upload(hub, 1)
+    await using node = await enrolled(hub, 'web1')
+    await client.emerge(node, 'app-acme/shop')
+    await node.bash('echo row > /var/lib/shop-data; echo "mine = 1" > /etc/shop/shop.toml')
+    const before = await state(node)
+    await upload(hub, 2)
+    await hubNode(node, 'upgrade', 'shop', '--yes')
+    const { body } = (await hub.as().get('/api/v1/nodes/web1/restore-points')) as Listed
+    const point = body.items[0]?.id ?? ''
+    await node.bash('rm -r /var/lib/portage-hub/restore-points; echo lost >> /var/lib/shop-data')
+
+    expect(await hubNode(node, 'points')).not.toContain(point)
+    expect(await hubNode(node, 'points', '--at-hub')).toContain(
+      `${point}  ${ONE}  upgrade  complete  only at`,
+    )
+    expect(await hubNode(node, 'points', '--fetch', point)).toContain('fetched')
+    await hubNode(node, 'rollback', point, '--with-dump', '--yes')
+    expect(await client.installedPackages(node)).toContain(ONE)
+    expect(await state(node)).toBe(before)
+    expect(await node.must('cat', '/var/lib/shop-data')).toBe('row\n')
+  })
+
   test('neither of two nodes reads the other, and a hub that is down hinders no rollback', async () => {
     const hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
     try {
