@@ -171,6 +171,12 @@ export const SETTINGS = {
     default: 20,
     meaning: 'newest releases of an app that an overlay lists',
   },
+  keepRestorePoints: {
+    env: 'HUB_KEEP_RESTORE_POINTS',
+    schema: count(1, 100_000),
+    default: 20,
+    meaning: 'newest restore points of an app on a node that are kept',
+  },
   maxUploadBytes: {
     env: 'HUB_MAX_UPLOAD',
     schema: bytes,

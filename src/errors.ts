@@ -102,6 +102,7 @@ export const ERRORS = {
   'restore_point.unknown_file': { status: 404, title: 'The restore point has no such file' },
   'restore_point.incomplete': { status: 409, title: 'Files of the restore point are not here yet' },
   'restore_point.image_missing': { status: 409, title: 'The hub does not have the image of this package' },
+  'restore_point.needed': { status: 409, title: 'This restore point is one to go back to' },
   'restore_point.ended': { status: 409, title: 'The restore point is complete or refused' },
   'binpkg.unknown': { status: 404, title: 'No such package in this binhost' },
   'binpkg.refused': { status: 422, title: 'This binary package is not one that the hub may give out' },

@@ -481,6 +481,7 @@ class HubServer:
         self.only: str | None = None
         self.lost_image = False
         self.ranges: list[int] = []
+        self.rollbacks: list[dict[str, str]] | None = None
         self.tamper: Callable[[bytes], bytes] | None = None
         self.changes: dict[str, Any] = {}
         hub = self
@@ -510,7 +511,7 @@ class HubServer:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         if self.lost_image and "/metadata/" in request.path:
             return self.reply(request, 409, {"code": "restore_point.image_missing", "detail": "send it whole"})
-        if request.command == "PUT":
+        if request.command == "PUT" and not request.path.endswith("/pin"):
             upload = request.path.partition("?upload=")[2]
             self.parts[request.path.partition("?")[0]] = bytes(self.uploads[upload]) if upload else body
             return self.reply(request, 201, {})
@@ -518,6 +519,10 @@ class HubServer:
             if self.refuse is not None:
                 return self.reply(request, 422, {"code": "binpkg.invalid", "detail": self.refuse})
             return self.reply(request, 200, {"state": "complete", "binpkgs": [{"binpkgBuildId": 3}]})
+        if request.path.endswith("/rollbacks?state=requested") and self.rollbacks is not None:
+            return self.reply(request, 200, {"items": self.rollbacks})
+        if request.path.endswith("/pin"):
+            return self.reply(request, 200, {})
         if request.command == "GET" and "/restore-points" in request.path:
             return self.answer_points(request)
         if request.path.endswith("/restore-points"):
@@ -959,6 +964,86 @@ class FromTheHub(EnrolledTest):
                 f"{OTHER_POINT}  a/b-1  upgrade  complete, encrypted  only at the hub",
             ]
             self.assertEqual(out.getvalue().splitlines(), lines)
+
+
+class Pruning(EnrolledTest):
+    """Five points of one app, of which two are kept by their number."""
+
+    IDS = [f"rp_2026010{day}T000000Z_aaaaaa" for day in range(1, 6)]
+
+    def points(self, **settings: Any) -> Any:
+        for point_id in self.IDS:
+            taken_at = f"2026-01-0{point_id[10]}T00:00:00Z"
+            self.make_point(point_id, uploaded=True, takenAt=taken_at)
+        self.paths.etc.mkdir(parents=True, exist_ok=True)
+        hub_node.write_json(self.paths.own_settings, {"keepPoints": 2})
+        return self.node(**settings)
+
+    def left(self, node: Any) -> list[int]:
+        self.assertEqual(sorted(os.listdir(self.paths.points)), [point.id for point in node.points.all()])
+        return [int(point.id[10]) for point in node.points.all()]
+
+    def test_the_newest_stay_and_the_rest_goes(self) -> None:
+        node = self.points()
+        self.make_point(POINT, cpv="app-acme/other-1.0", uploaded=True)
+        outcome = hub_node.perform(node, hub_node.build_parser().parse_args(["points", "--prune"]))
+        self.assertEqual((outcome["result"], outcome["removed"]), ("pruned", self.IDS[2::-1]))
+        self.assertEqual([point.id for point in node.points.all()], [*self.IDS[3:], POINT])
+        node.lock.release()
+        outcome = hub_node.perform(node, hub_node.build_parser().parse_args(["points", "--prune"]))
+        self.assertEqual(outcome["result"], "nothing_to_do")
+
+    def test_never_one_that_is_kept_or_needed_or_nowhere_else(self) -> None:
+        node = self.points()
+        hub_node.keep_point(node, self.IDS[0], True)
+        node.points.get(self.IDS[1]).change(uploaded=False)
+        journal = {"op": "op_1", "verb": "rollback", "point": self.IDS[2], "step": "restoring", "v": 1}
+        with mock.patch.object(hub_node.Journal, "read", return_value=journal):
+            self.assertEqual(hub_node.prune(node), [])
+        self.assertEqual(hub_node.prune(node), [self.IDS[2]])
+        self.assertEqual(hub_node.prune(node, also_here_only=True), [self.IDS[1]])
+        self.assertEqual(self.left(node), [1, 4, 5])
+        hub_node.keep_point(node, self.IDS[0], False)
+        self.assertEqual(hub_node.prune(node), [self.IDS[0]])
+
+    def test_what_is_asked_for_at_the_hub_stays_and_without_its_answer_all_does(self) -> None:
+        self.points()
+        with hub_server() as server:
+            node = self.enrolled(server)
+            hub_node.write_json(self.paths.own_settings, {"keepPoints": 2})
+            server.rollbacks = [{"id": "rbk_1", "restorePoint": self.IDS[1]}]
+            self.assertEqual(hub_node.prune(node), [self.IDS[2], self.IDS[0]])
+            self.assertEqual(self.left(node), [2, 4, 5])
+            server.rollbacks = []
+            hub_node.keep_point(node, self.IDS[1], True)
+            self.assertIn(("PUT", f"/api/v1/nodes/web1/restore-points/{self.IDS[1]}/pin"), server.requests)
+            hub_node.keep_point(node, self.IDS[1], False)
+            self.assertIn(("DELETE", f"/api/v1/nodes/web1/restore-points/{self.IDS[1]}/pin"), server.requests)
+            asked = len(server.requests)
+            hub_node.tell_kept(node)
+            self.assertEqual(len(server.requests), asked)
+        hub_node.prune_quietly(node)
+        self.assertEqual(self.left(node), [2, 4, 5])
+        self.assertIn("no old restore points are removed", node.warnings[0])
+
+    def test_cut_halfway_it_is_no_point_and_the_next_run_removes_the_rest(self) -> None:
+        node = self.points()
+        with mock.patch.object(hub_node, "reached", side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                hub_node.prune(node)
+        self.assertEqual([int(point.id[10]) for point in node.points.all()], [1, 2, 4, 5])
+        node.points.sweep()
+        self.assertEqual(self.left(node), [1, 2, 4, 5])
+
+    def test_settings_of_the_node_are_judged(self) -> None:
+        self.paths.etc.mkdir(parents=True)
+        for settings in ({"keepPoints": 0}, {"keepPoints": "2"}, {"keepPoints": True}, {"hub": "http://other"}, []):
+            hub_node.write_json(self.paths.own_settings, settings)
+            with self.assertRaises(Stop) as caught:
+                self.node()
+            self.assertEqual(caught.exception.code, "node.bad_settings", settings)
+        hub_node.write_json(self.paths.own_settings, {"encryptTo": ["age1x"]})
+        self.assertEqual(self.node(hub="http://hub", encryptTo=[]).settings.encrypt_to, ("age1x",))
 
 
 class Leaving(NodeTest):

@@ -4,7 +4,7 @@ import { HubError } from '../errors.ts'
 import type { IndexFields } from '../gentoo/packages-index.ts'
 import type { Hub } from '../hub.ts'
 import { BinhostIndex } from './binhost-index.ts'
-import type { PublishedIndex } from './binhost-index.ts'
+import type { IndexKey, PublishedIndex } from './binhost-index.ts'
 
 const KEPT_BYTES = 128 * 1024 * 1024
 /** Of an index without packages, as it lies in memory. */
@@ -31,6 +31,13 @@ export class Binhosts {
     const index = await this.#kept.get(node)
     // One that is not in memory is read with the packages when somebody asks.
     index?.change({ put: fields }, timestampSec)
+    if (index) this.#keep(node, Promise.resolve(index), sizeOf(index.published))
+  }
+
+  /** Shows no longer what is out of the records, with the TIMESTAMP that is recorded for it. */
+  async hide(node: string, keys: readonly IndexKey[], timestampSec: number): Promise<void> {
+    const index = await this.#kept.get(node)
+    index?.change({ remove: keys }, timestampSec)
     if (index) this.#keep(node, Promise.resolve(index), sizeOf(index.published))
   }
 

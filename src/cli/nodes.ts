@@ -18,6 +18,8 @@ export function addNodes(program: Command): void {
   addList(nodes)
   addShow(nodes)
   addPoints(nodes)
+  addPointRemoval(nodes)
+  addPointKeeping(nodes)
   addRemove(nodes)
 }
 
@@ -131,7 +133,7 @@ function addPoints(nodes: Command): void {
           { title: 'OF', value: ({ cpv }) => cpv },
           { title: 'BEFORE', value: ({ reason }) => reason },
           { title: 'TAKEN (UTC)', value: ({ takenAt }) => timeText(takenAt) },
-          { title: 'STATE', value: ({ state, encrypted }) => (encrypted ? `${state}, encrypted` : state) },
+          { title: 'STATE', value: pointState },
           { title: 'REHEARSED (UTC)', value: rehearsalText },
         ],
         'No restore points.',
@@ -144,6 +146,54 @@ function addPoints(nodes: Command): void {
 function rehearsalText({ state, rehearsed }: RestorePointAnswer): string | null {
   if (rehearsed === null) return state === 'complete' ? 'never' : null
   return `${timeText(rehearsed.at)}${rehearsed.ok ? '' : ' failed'}`
+}
+
+/** `complete, encrypted, kept`. */
+function pointState({ state, encrypted, keptAt }: RestorePointAnswer): string {
+  return [state, ...(encrypted ? ['encrypted'] : []), ...(keptAt === null ? [] : ['kept'])].join(', ')
+}
+
+function addPointRemoval(nodes: Command): void {
+  const command = nodes
+    .command('remove-point')
+    .description('remove a restore point of a node from the hub, and its packages from the binhost')
+    .argument('<node>')
+    .argument('<point>')
+    .option('--newest', 'also the newest of its app')
+    .option(...DRY_RUN)
+  remote<{ readonly newest?: boolean; readonly dryRun?: boolean }>(
+    command,
+    'portage-hub nodes remove-point web1 rp_20261123T071500Z_k3j9x2',
+    async ({ client, show }, { newest, dryRun }, name = '', point = '') => {
+      const path = apiPath('nodes', name, 'restore-points', point)
+      const { body } = await client.change<RestorePointAnswer>('DELETE', path, { newest, dryRun })
+      show(
+        body,
+        dryRun === true ? `${point} of ${name} would be removed.` : `${point} of ${name} is removed.`,
+      )
+    },
+  )
+}
+
+function addPointKeeping(nodes: Command): void {
+  const command = nodes
+    .command('keep-point')
+    .description('keep a restore point of a node however many newer ones there are')
+    .argument('<node>')
+    .argument('<point>')
+    .option('--undo', 'it may go like others')
+    .option(...DRY_RUN)
+  remote<{ readonly undo?: boolean; readonly dryRun?: boolean }>(
+    command,
+    'portage-hub nodes keep-point web1 rp_20261123T071500Z_k3j9x2',
+    async ({ client, show }, { undo, dryRun }, name = '', point = '') => {
+      const path = apiPath('nodes', name, 'restore-points', point, 'pin')
+      const method = undo === true ? 'DELETE' : 'PUT'
+      const { body } = await client.change<RestorePointAnswer>(method, path, { dryRun })
+      const verb = dryRun === true ? 'would be' : 'is'
+      show(body, `${point} of ${name} ${verb} ${undo === true ? 'no longer kept' : 'kept'}.`)
+    },
+  )
 }
 
 function addRemove(nodes: Command): void {

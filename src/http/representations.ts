@@ -224,6 +224,7 @@ export function pointJson(point: RestorePointRow, files?: readonly RestorePointF
     announcedAt: point.announcedAt,
     completedAt: point.completedAt,
     rehearsed: point.rehearsedAt === null ? null : rehearsalJson(point.rehearsedAt, point),
+    keptAt: point.keptAt,
     ...(files && { files: files.map(pointFileJson) }),
   }
 }

@@ -11,10 +11,11 @@ import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { receivePointMetadata } from '../nodes/receive-point-metadata.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
+import { keepPoint, removePoint } from '../nodes/remove-point.ts'
 import { findStoredFile } from '../nodes/stored-file.ts'
 import type { StoredFile } from '../nodes/stored-file.ts'
 import type { BinpkgRow, PointKey, RehearsalFilter, RestorePointFileRow } from '../records/restore-points.ts'
-import { principalOf } from './auth.ts'
+import { authorize, principalOf } from './auth.ts'
 import { ownNode } from './own-node.ts'
 import { pointFileJson, pointJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
@@ -103,6 +104,23 @@ export function restorePointRoutes(hub: Hub): Router {
     const filesJson = await Promise.all(files.map(async (file) => await storedFileJson(hub, file)))
     response.json({ ...pointJson(point), files: filesJson })
   })
+  routes.delete('/nodes/:node/restore-points/:point', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    const key = { node: parameter(request, 'node'), id: parameter(request, 'point') }
+    const dryRun = isDryRun(request)
+    const point = await removePoint(hub, key, { evenNewest: query(request, 'newest') === 'true', dryRun })
+    response.json({ ...pointJson(point), ...(dryRun && { dryRun }) })
+  })
+  for (const [method, keep] of [
+    ['put', true],
+    ['delete', false],
+  ] as const)
+    routes[method]('/nodes/:node/restore-points/:point/pin', async (request, response) => {
+      const key = ownPoint(request, response)
+      const dryRun = isDryRun(request)
+      const point = await keepPoint(hub, key, { keep, dryRun })
+      response.json({ ...pointJson(point), ...(dryRun && { dryRun }) })
+    })
   return routes
 }
 

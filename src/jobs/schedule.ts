@@ -6,6 +6,7 @@ import type { Hub } from '../hub.ts'
 import { collectBinpkgs } from './collect-binpkgs.ts'
 import { collectUploads } from './collect-uploads.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
+import { pruneRestorePoints } from './prune-restore-points.ts'
 import { repackOverlays } from './repack-overlays.ts'
 
 type Job = (hub: Hub) => Promise<void>
@@ -15,6 +16,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
   { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
+  { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
   { at: '37 4 * * *', name: 'collect binary packages', job: collectBinpkgs },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
 ]

@@ -97,8 +97,8 @@ function pointRow(
   return {
     ...{ node, id, app, cpv, reason, hubNode, schemaVersion, encrypted: encrypted ? 1 : 0 },
     takenAt: timestamp(new Date(takenAt)),
-    ...{ state: 'announced', refusal: null, completedAt: null },
     ...{ rehearsedAt: null, rehearsalOk: null, rehearsalDetail: null },
+    ...{ state: 'announced', refusal: null, completedAt: null, keptAt: null },
     ...known,
   }
 }

@@ -46,6 +46,7 @@ export async function enrolNode(
     ...{ name, environment, machineId: enrolment.machineId, tokenId: row.id },
     ...{
       enrolledBy: by.name,
+      enrolledWith: by.tokenId,
       enrolledAt: timestamp(now),
       leftAt: null,
       reportedAt: null,

@@ -108,5 +108,10 @@ export function pointTurn(node: string): string {
   return `restore-points:${node}`
 }
 
+/** One at a time for an app on a node: a wish to go back, and the removal of what one would go back to. */
+export function rollbackTurn(node: string, app: string): string {
+  return `rollback:${node}:${app}`
+}
+
 /** From a blob to its row: who collects blobs without one must not come between. */
 export const BLOB_TURN = 'binpkg-blobs'

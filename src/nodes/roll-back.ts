@@ -12,7 +12,7 @@ import { newId } from '../ids.ts'
 import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import type { RollbackRow } from '../records/rollbacks.ts'
 import { findEnrolledNode } from './find-node.ts'
-import { findPoint } from './restore-point.ts'
+import { findPoint, rollbackTurn } from './restore-point.ts'
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'turns'>
 
@@ -76,11 +76,13 @@ export async function requestRollback(hub: Needs, request: RollbackRequest): Pro
       environmentRollback: null,
     },
   }
-  await hub.turns.run(`rollback:${node}:${app}`, async () => {
-    await hub.records.transaction(async ({ rollbacks }) => {
-      const open = await rollbacks.findOpen(node, app)
+  await hub.turns.run(rollbackTurn(node, app), async () => {
+    await hub.records.transaction(async (records) => {
+      // It may have been removed meanwhile.
+      await findPoint({ records }, { node, id: point.id })
+      const open = await records.rollbacks.findOpen(node, app)
       if (open) throw waiting(open)
-      if (!dryRun) await rollbacks.add(rollback)
+      if (!dryRun) await records.rollbacks.add(rollback)
     })
   })
   return { rollback, preview }

@@ -110,6 +110,58 @@ export class RestorePointRecords {
     return items.map(({ id }) => id)
   }
 
+  /** The newest complete one of an app on a node. */
+  async newestOf(node: string, app: string): Promise<RestorePointRow | undefined> {
+    return await this.#db
+      .selectFrom('restorePoints')
+      .selectAll()
+      .where('node', '=', node)
+      .where('app', '=', app)
+      .where('state', '=', 'complete')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+  }
+
+  /** Ended ones that nobody wants kept and that are not among the `keep` newest of their node, app and state. */
+  async beyond(keep: number): Promise<readonly PointKey[]> {
+    return await this.#db
+      .selectFrom((db) =>
+        db
+          .selectFrom('restorePoints')
+          .select(['node', 'id', 'keptAt'])
+          .select(({ fn }) =>
+            fn
+              .agg<number>('row_number')
+              .over((over) => over.partitionBy(['node', 'app', 'state']).orderBy('id', 'desc'))
+              .as('place'),
+          )
+          .where('state', 'in', ['complete', 'refused'])
+          .as('placed'),
+      )
+      .select(['placed.node', 'placed.id'])
+      .where('placed.place', '>', keep)
+      .where('placed.keptAt', 'is', null)
+      .orderBy('placed.id')
+      .execute()
+  }
+
+  /** Marks one as kept since `at`; null: it may go. */
+  async keep({ node, id }: PointKey, at: string | null): Promise<void> {
+    await this.#db
+      .updateTable('restorePoints')
+      .set({ keptAt: at })
+      .where('node', '=', node)
+      .where('id', '=', id)
+      .execute()
+  }
+
+  /** Takes a point and its files out. Belongs into a transaction with `BinpkgRecords.removeUnneeded`. */
+  async remove({ node, id }: PointKey): Promise<void> {
+    await this.#db.deleteFrom('restorePointFiles').where('node', '=', node).where('point', '=', id).execute()
+    await this.#db.deleteFrom('restorePoints').where('node', '=', node).where('id', '=', id).execute()
+  }
+
   async filesOf({ node, id }: PointKey): Promise<readonly RestorePointFileRow[]> {
     return await this.#db
       .selectFrom('restorePointFiles')
@@ -339,15 +391,61 @@ export class BinpkgRecords {
     return row !== undefined
   }
 
-  /** The highest build id that the node's packages of this version have; 0 for none. */
+  /** The highest build id that the node's packages of this version ever had; 0 for none. */
   async newestBuildId(node: string, cpv: string): Promise<number> {
-    const row = await this.#db
+    const here = await this.#db
       .selectFrom('binpkgs')
       .select(({ fn }) => fn.max('binpkgBuildId').as('newest'))
       .where('node', '=', node)
       .where('cpv', '=', cpv)
       .executeTakeFirst()
-    return row?.newest ?? 0
+    const gone = await this.#db
+      .selectFrom('binpkgBuildIds')
+      .select('newest')
+      .where('node', '=', node)
+      .where('cpv', '=', cpv)
+      .executeTakeFirst()
+    return Math.max(here?.newest ?? 0, gone?.newest ?? 0)
+  }
+
+  /**
+   * Takes out the node's packages of these uploads that no restore point of it has any more, and gives them. Their build
+   * ids are never given again: a node would believe to have the package already.
+   */
+  async removeUnneeded(node: string, uploads: ReadonlySet<string>): Promise<readonly BinpkgRow[]> {
+    const rows = await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('node', '=', node)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('restorePointFiles')
+              .select('restorePointFiles.sha512')
+              .whereRef('restorePointFiles.node', '=', 'binpkgs.node')
+              .whereRef('restorePointFiles.sha512', '=', 'binpkgs.uploadedSha512'),
+          ),
+        ),
+      )
+      .execute()
+    const gone = rows.filter(({ uploadedSha512 }) => uploads.has(uploadedSha512))
+    for (const { cpv, binpkgBuildId } of gone) await this.#takeOut(node, cpv, binpkgBuildId)
+    return gone
+  }
+
+  async #takeOut(node: string, cpv: string, binpkgBuildId: number): Promise<void> {
+    const newest = Math.max(binpkgBuildId, await this.newestBuildId(node, cpv))
+    await this.#db
+      .insertInto('binpkgBuildIds')
+      .values({ node, cpv, newest })
+      .onConflict((conflict) => conflict.columns(['node', 'cpv']).doUpdateSet({ newest }))
+      .execute()
+    await this.#db
+      .deleteFrom('binpkgs')
+      .where('node', '=', node)
+      .where('cpv', '=', cpv)
+      .where('binpkgBuildId', '=', binpkgBuildId)
+      .execute()
   }
 
   /** TIMESTAMP of a node's index; undefined before its first package. */

@@ -24,6 +24,7 @@ export interface Schema {
   restorePointFiles: RestorePointFileTable
   binpkgs: BinpkgTable
   binhosts: BinhostTable
+  binpkgBuildIds: BinpkgBuildIdTable
   rollbacks: RollbackTable
   environmentRollbacks: EnvironmentRollbackTable
   holds: HoldTable
@@ -205,6 +206,8 @@ export interface NodeTable {
   /** The token that the node shows. */
   tokenId: string
   enrolledBy: string
+  /** Id of the token that asked for it; null for nodes from before it was kept. */
+  enrolledWith: string | null
   enrolledAt: string
   leftAt: string | null
   /** By the hub's clock; null before the first report. */
@@ -258,6 +261,8 @@ export interface RestorePointTable {
   rehearsedAt: string | null
   rehearsalOk: number | null
   rehearsalDetail: string | null
+  /** Since when somebody wants it kept whatever the settings say; null: nobody does. */
+  keptAt: string | null
 }
 
 export interface RestorePointFileTable {
@@ -300,6 +305,13 @@ export interface BinpkgTable {
   imageDigest: string | null
   /** JSON of how many files are not as they were installed, and of the first names; null if that is not known. */
   changedFiles: string | null
+}
+
+/** The highest build id of packages that are gone. */
+export interface BinpkgBuildIdTable {
+  node: string
+  cpv: string
+  newest: number
 }
 
 export interface BinhostTable {

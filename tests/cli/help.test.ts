@@ -54,6 +54,8 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'token create',
     'token revoke',
     'nodes remove',
+    'nodes remove-point',
+    'nodes keep-point',
     'rollback',
     'key rotate',
   ]

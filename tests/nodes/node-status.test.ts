@@ -4,7 +4,14 @@ import type { NodePackageRow, NodeRow } from '../../src/records/nodes.ts'
 import type { StandingBuild } from '../../src/records/releases.ts'
 
 const NODE: NodeRow = {
-  ...{ name: 'web1', environment: 'staging', machineId: null, tokenId: 'tok_1', enrolledBy: 'x' },
+  ...{
+    name: 'web1',
+    environment: 'staging',
+    machineId: null,
+    tokenId: 'tok_1',
+    enrolledBy: 'x',
+    enrolledWith: null,
+  },
   ...{ enrolledAt: '2026-01-01T00:00:00Z', leftAt: null, reportedAt: null, syncedCommit: null },
 }
 const NOW = new Date('2026-01-01T01:00:00Z')

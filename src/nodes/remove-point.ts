@@ -1,0 +1,104 @@
+/** A restore point goes: out of the records and the binhost first, its bytes last. What one may need to go back to stays. */
+import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
+import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
+import { timestamp, unixSeconds } from '../clock.ts'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub.ts'
+import type { Records } from '../records/records.ts'
+import type { BinpkgRow, PointKey, RestorePointRow } from '../records/restore-points.ts'
+import { removeUnneededBlob } from './remove-unneeded-blob.ts'
+import { findPoint, pointTurn, rollbackTurn } from './restore-point.ts'
+
+type Needs = Pick<Hub, 'records' | 'clock' | 'turns' | 'binpkgBlobs' | 'binhosts' | 'log'>
+
+export interface Removal {
+  /** Also the newest complete one of its app. */
+  readonly evenNewest: boolean
+  readonly dryRun: boolean
+}
+
+/**
+ * Removes it for good. The node's own copy is the node's.
+ * @throws {HubError} `restore_point.unknown`; `restore_point.needed` for one that is kept, that a rollback waits for, or
+ *   that is the newest of its app.
+ */
+export async function removePoint(
+  hub: Needs,
+  key: PointKey,
+  { evenNewest, dryRun }: Removal,
+): Promise<RestorePointRow> {
+  return await hub.turns.run(pointTurn(key.node), async () => {
+    const { app } = await findPoint(hub, key)
+    return await hub.turns.run(rollbackTurn(key.node, app), async () => {
+      const point = await findPoint(hub, key)
+      await refuseNeeded(hub, point, evenNewest)
+      if (!dryRun) await remove(hub, point)
+      return point
+    })
+  })
+}
+
+/**
+ * Says that a point stays whatever the settings say, or no longer. Once more changes nothing.
+ * @throws {HubError} `restore_point.unknown`.
+ */
+export async function keepPoint(
+  hub: Pick<Hub, 'records' | 'clock' | 'turns'>,
+  key: PointKey,
+  { keep, dryRun }: { readonly keep: boolean; readonly dryRun: boolean },
+): Promise<RestorePointRow> {
+  return await hub.turns.run(pointTurn(key.node), async () => {
+    const point = await findPoint(hub, key)
+    const keptAt = keep ? (point.keptAt ?? timestamp(hub.clock.now())) : null
+    if (!dryRun && keptAt !== point.keptAt) await hub.records.restorePoints.keep(key, keptAt)
+    return { ...point, keptAt }
+  })
+}
+
+async function refuseNeeded(
+  { records }: Pick<Hub, 'records'>,
+  { node, id, app, keptAt }: RestorePointRow,
+  evenNewest: boolean,
+): Promise<void> {
+  const open = await records.rollbacks.findOpen(node, app)
+  if (open?.point === id) throw needed(`the rollback ${open.id} waits for ${id}: cancel it first`)
+  if (keptAt !== null) throw needed(`${id} is kept since ${keptAt}: take that back first`)
+  const newest = await records.restorePoints.newestOf(node, app)
+  if (newest?.id === id && !evenNewest)
+    throw needed(
+      `${id} is the newest complete restore point of ${app} on ${node}: ?newest=true removes it too`,
+    )
+}
+
+async function remove(hub: Needs, { node, id }: RestorePointRow): Promise<void> {
+  const key = { node, id }
+  const files = await hub.records.restorePoints.filesOf(key)
+  const uploads = new Set(files.map(({ sha512 }) => sha512))
+  const { gone, timestampSec } = await hub.records.transaction(async (records) => {
+    await records.restorePoints.remove(key)
+    return await hidePackages(hub, records, node, await records.binpkgs.removeUnneeded(node, uploads))
+  })
+  if (gone.length > 0) await hub.binhosts.hide(node, gone, timestampSec)
+  for (const sha512 of new Set([...uploads, ...gone.map((binpkg) => binpkg.sha512)]))
+    await removeUnneededBlob(hub, sha512).catch((error: unknown) => {
+      // It is gone for all who ask; the job that collects such files has another try.
+      hub.log.warn({ err: error, node, point: id }, 'bytes of a removed restore point are still here')
+    })
+}
+
+/** The index's new TIMESTAMP goes into the records together with what it no longer shows. */
+async function hidePackages(
+  hub: Pick<Hub, 'clock'>,
+  { binpkgs }: Records,
+  node: string,
+  gone: readonly BinpkgRow[],
+) {
+  const before = (await binpkgs.timestampSec(node)) ?? FIRST_TIMESTAMP_SEC
+  const timestampSec = nextTimestampSec(before, unixSeconds(hub.clock.now()))
+  if (gone.length > 0) await binpkgs.setTimestamp(node, timestampSec)
+  return { gone, timestampSec }
+}
+
+function needed(why: string): HubError {
+  return new HubError('restore_point.needed', why)
+}
