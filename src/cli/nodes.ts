@@ -18,9 +18,10 @@ export function addNodes(program: Command): void {
   addList(nodes)
   addShow(nodes)
   addPoints(nodes)
+
+  addRemove(nodes)
   addPointRemoval(nodes)
   addPointKeeping(nodes)
-  addRemove(nodes)
 }
 
 function addList(nodes: Command): void {

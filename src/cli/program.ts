@@ -52,8 +52,12 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
 /** The overview names commands and what is below them; how one is called, its own help says. */
 function termOf(command: Command): string {
   const below = command.commands.map((sub) => sub.name())
-  return [command.name(), below.join('|')].join(' ').trimEnd()
+  // Of many the first ones: a wide column leaves the texts beside it no room to be broken.
+  const shown = below.length > MOST_SHOWN + 1 ? [...below.slice(0, MOST_SHOWN), '…'] : below
+  return [command.name(), shown.join('|')].join(' ').trimEnd()
 }
+
+const MOST_SHOWN = 4
 
 /** Wrong usage and help end with commander's `CommanderError`, for the door to turn into an exit status. */
 export function createProgram(): Command {

@@ -1,7 +1,8 @@
 /** Restore points against the records: every file that came, and every package of a binhost, is there and whole. */
 import { digestFile } from '../builds/digest-file.ts'
 import { verifyGpkg } from '../binpkgs/verify-binpkg.ts'
-import type { BinpkgRow, RestorePointFileRow } from '../records/restore-points.ts'
+import type { BinpkgRow } from '../records/binpkgs.ts'
+import type { RestorePointFileRow } from '../records/restore-points.ts'
 import type { Finding, OnProgress } from './finding.ts'
 import type { DataFolder } from './open-data-folder.ts'
 
