@@ -6,7 +6,8 @@ import { isNameOf } from '../binpkgs/judge-binpkg.ts'
 import { findBuildOfCpv } from '../builds/find-build-of-cpv.ts'
 import { parseCpv } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
-import type { BinpkgRow, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
+import type { BinpkgRow } from '../records/binpkgs.ts'
+import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 
 /** The package to take the image of; null if the whole file must come. */
 export async function findHeldImage(
