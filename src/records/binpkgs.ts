@@ -1,7 +1,7 @@
 /** The packages that binhosts show. */
 import type { Selectable } from 'kysely'
 import type { Db } from './database.ts'
-import type { BinpkgTable } from './schema.ts'
+import type { BinpkgTable } from './point-tables.ts'
 
 export type BinpkgRow = Selectable<BinpkgTable>
 

@@ -3,7 +3,8 @@ import type { SelectQueryBuilder, Selectable } from 'kysely'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
-import type { RestorePointFileTable, RestorePointTable, Schema } from './schema.ts'
+import type { RestorePointFileTable, RestorePointTable } from './point-tables.ts'
+import type { Schema } from './schema.ts'
 
 export type RestorePointRow = Selectable<RestorePointTable>
 export type RestorePointFileRow = Selectable<RestorePointFileTable>
