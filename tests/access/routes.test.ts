@@ -20,6 +20,8 @@ interface Route {
   readonly headers?: Readonly<Record<string, string>>
   /** Besides administrators. Whoever is not named must get 403; nobody at all, 401. */
   readonly allowed: readonly string[]
+  /** What whoever may is told; none: the call goes well. */
+  readonly refusal?: string
 }
 
 const EVERYBODY = ['uploader', 'promoter', 'node', 'reader']
@@ -140,6 +142,13 @@ const ROUTES: readonly Route[] = [
   { call: `POST /api/v1/nodes/web1/restore-points/${POINT}/complete`, allowed: [] },
   { call: `GET /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, allowed: [] },
   { call: `PUT /api/v1/nodes/web1/restore-points/${POINT}/dumps/shop.dump`, body: BYTES, allowed: [] },
+  {
+    ...{ call: `PUT /api/v1/nodes/web1/restore-points/${POINT}/metadata/shop.gpkg.tar`, body: BYTES },
+    ...{ allowed: [], refusal: 'restore_point.unknown_file' },
+  },
+  { call: `DELETE /api/v1/nodes/web1/restore-points/${POINT}?newest=true&dryRun=true`, allowed: [] },
+  { call: `PUT /api/v1/nodes/web1/restore-points/${POINT}/pin?dryRun=true`, allowed: [] },
+  { call: `DELETE /api/v1/nodes/web1/restore-points/${POINT}/pin?dryRun=true`, allowed: [] },
   { call: 'GET /binhost/nodes/web1/Packages', allowed: [] },
   {
     call: 'POST /api/v1/rollbacks?dryRun=true',
@@ -249,7 +258,8 @@ describe.each(ROUTES)('$call', (route) => {
   test.each(ROLES)('for a token of the role %s', async (role) => {
     const isAllowed = role === 'administrator' || route.allowed.includes(role)
     const reply = await call(route, bearer(tokens.get(role)))
-    if (isAllowed) expect(reply.status, reply.text).toBeLessThan(300)
+    if (isAllowed && route.refusal !== undefined) expect(reply.json).toMatchObject({ code: route.refusal })
+    else if (isAllowed) expect(reply.status, reply.text).toBeLessThan(300)
     else expect(reply.json).toMatchObject({ status: 403, code: 'auth.forbidden' })
   })
 

@@ -8,14 +8,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { STEPS } from '../../src/steps.ts'
 import { seedOfRun, seededRandom, sizeOfRun } from '../support/random.ts'
 import type { Random } from '../support/random.ts'
 import { Checked, checkFolder } from './checks.ts'
 import { CLIENTS } from './clients.ts'
 import { startProcess } from './hub-process.ts'
 import type { HubProcess } from './hub-process.ts'
-import { planKills } from './kills.ts'
+import { KILLED_AT, planKills } from './kills.ts'
 import type { Kill } from './kills.ts'
 import { Ledger } from './ledger.ts'
 import { HubGone } from './requests.ts'
@@ -177,7 +176,7 @@ function report({ kills, acknowledged, views, findings }: Tally): void {
   const lines = [...kills]
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([at, count]) => `  ${String(count).padStart(4)}  ${at}`)
-  const missed = STEPS.filter((step) => !kills.has(`work ${step}`) && !kills.has(`start ${step}`))
+  const missed = KILLED_AT.filter((step) => !kills.has(`work ${step}`) && !kills.has(`start ${step}`))
   const total = [...kills]
     .filter(([at]) => !/^start .*not reached$/.test(at))
     .reduce((sum, [, count]) => sum + count, 0)

@@ -16,6 +16,10 @@ export interface Kill {
 const OF_START: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:start|sweep)\./.test(step)))
 /** Steps that few clients lead to. */
 const RARE: ReadonlySet<Step> = new Set(['withdrawal.done', 'file.put', 'zip.made'])
+/** No client here is a node. `tests/nodes/complete-point.test.ts` stops the work at these. */
+const OF_NODES: ReadonlySet<Step> = new Set(STEPS.filter((step) => step.startsWith('point.')))
+/** What is planned here, in turn. */
+export const KILLED_AT = STEPS.filter((step) => !OF_NODES.has(step))
 /** Crashes that leave much to do for the start after them. */
 const BEFORE_START: readonly Step[] = ['blob.linked', 'upload.recording', 'blob.adopted']
 const UNFINISHED: readonly Step[] = ['upload.recorded', 'revision.recorded', 'pack.placed', 'ref.locked']
@@ -23,10 +27,10 @@ const UNFINISHED: readonly Step[] = ['upload.recorded', 'revision.recorded', 'pa
 /** Kills at named steps, which go on with the seed about where the seed before ended, and others in between. */
 export function planKills(count: number, seed: number, random: Random): readonly Kill[] {
   const kills: Kill[] = []
-  let next = (seed * Math.ceil(count * 0.4)) % STEPS.length
+  let next = (seed * Math.ceil(count * 0.4)) % KILLED_AT.length
   while (kills.length < count) {
     for (let named = 0; named < 2; named++)
-      kills.push(...killsAt(STEPS[next++ % STEPS.length] as Step, random))
+      kills.push(...killsAt(KILLED_AT[next++ % KILLED_AT.length] as Step, random))
     kills.push(...killsByChance(random))
   }
   return kills.slice(0, count)
