@@ -952,6 +952,17 @@ class FromTheHub(EnrolledTest):
         secret = key.decode().splitlines()[-1]
         self.assertNotIn(secret, "\n".join(self.said))
 
+    def test_cut_before_it_is_in_place_it_is_no_point(self) -> None:
+        with hub_server() as server:
+            node = self.sent(server)
+            self.lose_disk()
+            with mock.patch.object(hub_node, "reached", side_effect=KeyboardInterrupt):
+                with self.assertRaises(KeyboardInterrupt):
+                    hub_node.Fetch(node).run(POINT)
+            self.assertEqual(node.points.all(), [])
+            self.assertEqual(hub_node.Fetch(node).run(POINT)["result"], "fetched")
+            node.points.get(POINT).check()
+
     def test_the_list_at_the_hub_says_what_is_here_too(self) -> None:
         self.make_point()
         with hub_server() as server:

@@ -8,7 +8,7 @@ import type { Records } from '../records/records.ts'
 import type { BinpkgRow } from '../records/binpkgs.ts'
 import type { PointKey, RestorePointRow } from '../records/restore-points.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
-import { findPoint, pointTurn, rollbackTurn } from './restore-point.ts'
+import { blobOf, findPoint, pointTurn, rollbackTurn } from './restore-point.ts'
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'turns' | 'binpkgBlobs' | 'binhosts' | 'log'>
 
@@ -33,7 +33,7 @@ export async function removePoint(
     return await hub.turns.run(rollbackTurn(key.node, app), async () => {
       const point = await findPoint(hub, key)
       await refuseNeeded(hub, point, evenNewest)
-      if (!dryRun) await remove(hub, point)
+      if (!dryRun) await remove(hub, point, evenNewest)
       return point
     })
   })
@@ -71,16 +71,19 @@ async function refuseNeeded(
     )
 }
 
-async function remove(hub: Needs, { node, id }: RestorePointRow): Promise<void> {
+async function remove(hub: Needs, point: RestorePointRow, evenNewest: boolean): Promise<void> {
+  const { node, id } = point
   const key = { node, id }
   const files = await hub.records.restorePoints.filesOf(key)
   const uploads = new Set(files.map(({ sha512 }) => sha512))
   const { gone, timestampSec } = await hub.records.transaction(async (records) => {
+    // Once more, where nothing comes between: a rollback of all nodes takes no turn of each.
+    await refuseNeeded({ records }, point, evenNewest)
     await records.restorePoints.remove(key)
     return await hidePackages(hub, records, node, await records.binpkgs.removeUnneeded(node, uploads))
   })
   if (gone.length > 0) await hub.binhosts.hide(node, gone, timestampSec)
-  for (const sha512 of new Set([...uploads, ...gone.map((binpkg) => binpkg.sha512)]))
+  for (const sha512 of new Set([...files.map(blobOf), ...gone.map((binpkg) => binpkg.sha512)]))
     await removeUnneededBlob(hub, sha512).catch((error: unknown) => {
       // It is gone for all who ask; the job that collects such files has another try.
       hub.log.warn({ err: error, node, point: id }, 'bytes of a removed restore point are still here')

@@ -43,6 +43,9 @@ export const GOING_BACK = [
 /** Of a rollback, once it may change the node. */
 export const ROLLBACK_CHANGES = ['rollback.restoring'] as const
 
+/** Of points that come from the hub or go: what kills there is in node/tests. */
+const OF_POINTS = ['fetch.checked', 'prune.unlisted'] as const
+
 export const ALL_STEPS: ReadonlySet<string> = new Set([
   ...UPGRADE_PREPARES,
   ...UPGRADE_ENDS,
@@ -50,4 +53,5 @@ export const ALL_STEPS: ReadonlySet<string> = new Set([
   ...ROLLBACK_PREPARES,
   ...ROLLBACK_CHANGES,
   ...GOING_BACK,
+  ...OF_POINTS,
 ])
