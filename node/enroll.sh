@@ -25,7 +25,7 @@ own=$etc/hub
 netrc=$own/.netrc
 program=app-portage/hub-node
 
-environment='' name='' token=${HUB_ENROL_TOKEN:-} yes=no
+environment='' name='' token=${HUB_ENROL_TOKEN:-} yes=no service=no
 unset HUB_ENROL_TOKEN
 work='' group='' changed=no
 
@@ -59,6 +59,7 @@ main() {
 	write_shared_parts
 	sync_overlay
 	install_program
+	if [ $service = yes ]; then enable_service; fi
 	if [ $changed = yes ]; then
 		echo "$name is a node of $environment at $hub."
 	else
@@ -73,8 +74,9 @@ read_options() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--yes | -y) yes=yes; shift; continue ;;
+		--service) service=yes; shift; continue ;;
 		--help | -h)
-			echo "usage: enroll.sh --environment <environment> [--name <node>] [--token <token> | --token-file <file>] [--yes]"
+			echo "usage: enroll.sh --environment <environment> [--name <node>] [--token <token> | --token-file <file>] [--service] [--yes]"
 			exit 0
 			;;
 		--environment | --name | --token | --token-file) [ $# -ge 2 ] || die "$1 needs a value" ;;
@@ -156,6 +158,7 @@ say_plan() {
 	say "$etc/gnupg: binary packages are believed when signed by $binhost_keys"
 	say "$location: synced by git, and removed again if its signature does not hold"
 	say "$program: installed from there"
+	if [ $service = yes ]; then say "the service hub-node: enabled and started"; fi
 }
 
 confirm() {
@@ -357,6 +360,24 @@ install_program() {
 	fi
 	emerge --ask=n --quiet-build=y --noreplace $program
 	changed=yes
+}
+
+# It reports, uploads and takes rollbacks that were asked for at the hub. One that runs already is left alone.
+enable_service() {
+	if [ -d /run/systemd/system ]; then
+		if systemctl --quiet is-enabled hub-node.service && systemctl --quiet is-active hub-node.service; then return; fi
+		systemctl daemon-reload
+		systemctl enable --now hub-node.service || die "systemd did not start hub-node.service"
+	elif command -v rc-update > /dev/null; then
+		enabled=$(rc-update show default | grep -c '^ *hub-node ' || :)
+		if [ "$enabled" != 0 ] && rc-service --quiet hub-node status > /dev/null; then return; fi
+		rc-update --quiet add hub-node default || die "OpenRC did not take hub-node into its runlevel"
+		rc-service hub-node start || die "OpenRC did not start hub-node"
+	else
+		die "neither systemd nor OpenRC is here: have something else run hub-node run"
+	fi
+	changed=yes
+	say "started: the service hub-node"
 }
 
 main "$@"

@@ -3,6 +3,7 @@
  * text that changes within one version gets the next revision, so that nodes see an update and nothing that was
  * published ever changes under its name.
  */
+import { readFileSync } from 'node:fs'
 import { pvOfRelease } from '../gentoo/semver-to-pv.ts'
 import { renderMetadataXml } from '../gentoo/metadata-xml.ts'
 import { renderProgramCache, renderProgramEbuild } from '../gentoo/program-ebuild.ts'
@@ -16,6 +17,11 @@ import type { OverlayPlan, PlannedFile } from './plan-overlay.ts'
 const CATEGORY = 'app-portage'
 const PROGRAM = 'hub-node'
 export const HUB_NODE_FOLDER = `${CATEGORY}/${PROGRAM}`
+/** How systemd and OpenRC run it: they lie beside the program. */
+const SERVICE_FILES = [`${PROGRAM}.initd`, `${PROGRAM}.service`].map((name) => ({
+  name,
+  content: readFileSync(new URL(`../../node/${name}`, import.meta.url)),
+}))
 const DESCRIPTION = 'Backs up, upgrades and rolls back the packages of a Portage Hub on this node'
 
 export interface HubNodeProgram {
@@ -30,16 +36,17 @@ export function planHubNode(
   { content, version }: HubNodeProgram,
   keywords: readonly string[],
 ): OverlayPlan {
-  const pkg = { program: PROGRAM, description: DESCRIPTION, license: 'Apache-2.0', keywords }
+  const pkg = { program: PROGRAM, isService: true, description: DESCRIPTION, license: 'Apache-2.0', keywords }
   const ebuild = renderProgramEbuild(pkg)
   const published = publishedVersions(tree)
-  const pvr = nextVersion(tree, pvOfRelease(version), published, { content, ebuild })
+  const files = [{ name: PROGRAM, content }, ...SERVICE_FILES]
+  const pvr = nextVersion(tree, pvOfRelease(version), published, { files, ebuild })
   const plan = new Map<string, PlannedFile>()
   for (const old of published) for (const path of pathsOf(old)) plan.set(path, null)
   const [ebuildPath, cachePath] = pathsOf(pvr)
   plan.set(ebuildPath, text(ebuild))
   plan.set(cachePath, text(renderProgramCache(pkg, ebuild)))
-  plan.set(`${HUB_NODE_FOLDER}/files/${PROGRAM}`, { content })
+  for (const file of files) plan.set(filePath(file), { content: file.content })
   plan.set(`${HUB_NODE_FOLDER}/metadata.xml`, text(renderMetadataXml({ longdescription: DESCRIPTION })))
   return plan
 }
@@ -58,7 +65,7 @@ function nextVersion(
   tree: Tree,
   pv: Pv,
   published: readonly Pvr[],
-  { content, ebuild }: { readonly content: Buffer; readonly ebuild: string },
+  { files, ebuild }: { readonly files: readonly InstalledFile[]; readonly ebuild: string },
 ): Pvr {
   const revisions = published.filter((pvr) => pvOf(pvr) === pv).map((pvr) => splitPvr(pvr).revision)
   if (revisions.length === 0) return pv
@@ -66,8 +73,17 @@ function nextVersion(
   const pvr = withRevision(pv, newest)
   const isSame =
     holds(tree, pathsOf(pvr)[0], Buffer.from(ebuild)) &&
-    holds(tree, `${HUB_NODE_FOLDER}/files/${PROGRAM}`, content)
+    files.every((file) => holds(tree, filePath(file), file.content))
   return isSame ? pvr : withRevision(pv, newest + 1)
+}
+
+interface InstalledFile {
+  readonly name: string
+  readonly content: Buffer
+}
+
+function filePath({ name }: InstalledFile): string {
+  return `${HUB_NODE_FOLDER}/files/${name}`
 }
 
 function holds(tree: Tree, path: string, content: Buffer): boolean {

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { renderEnrolScript } from '../../src/nodes/enrol-script.ts'
+import { temporaryFolder } from '../git/support.ts'
 
 const KEY = 'A'.repeat(40)
 const ANCHOR = { publicKeys: '', fingerprints: [KEY] }
@@ -62,6 +65,33 @@ describe.each(['sh', 'bash'])('by %s', (shell) => {
     const { status, said } = run(render('https://hub.example'), ...args)
     expect(status).toBe(1)
     expect(said).toContain(why)
+  })
+
+  test('OpenRC is asked for the service once, and one that runs is left alone', async () => {
+    await using folder = await temporaryFolder()
+    const program = (name: string, text: string) =>
+      writeFile(join(folder.path, name), `#!/bin/sh\n${text}`, { mode: 0o755 })
+    await program(
+      'rc-update',
+      'case $1 in show) if [ -e added ]; then echo "             hub-node | default"; fi ;; *) echo "rc-update $*" >> log; : > added ;; esac\n',
+    )
+    await program(
+      'rc-service',
+      'case $* in *status*) [ -e started ] ;; *) echo "rc-service $*" >> log; : > started ;; esac\n',
+    )
+    const functions = render('https://hub.example')
+      .replace(/main "\$@"\n$/, '')
+      .replaceAll('/run/systemd/', '/nonexistent/')
+    const enable = () =>
+      spawnSync(shell, ['-c', `${functions}\nenable_service\necho changed=$changed`], {
+        ...{ cwd: folder.path, encoding: 'utf8' },
+        env: { PATH: `${folder.path}:${process.env['PATH'] ?? ''}` },
+      })
+    expect(enable().stdout).toBe('  started: the service hub-node\nchanged=yes\n')
+    expect(enable().stdout).toBe('changed=no\n')
+    expect(await readFile(join(folder.path, 'log'), 'utf8')).toBe(
+      'rc-update --quiet add hub-node default\nrc-service hub-node start\n',
+    )
   })
 
   test('a script that was cut on its way does nothing', () => {

@@ -39,6 +39,10 @@ test('is in the first revision, whole, and every check of the hub passes', async
   expect(revision(hub)).toBe(1)
   expect(await listed(hub, FOLDER)).toEqual(['files', `hub-node-${HUB_VERSION}.ebuild`, 'metadata.xml'])
   expect(await shown(hub, `${FOLDER}/files/hub-node`)).toBe(FIRST.toString())
+  expect(await listed(hub, `${FOLDER}/files`)).toEqual(['hub-node', 'hub-node.initd', 'hub-node.service'])
+  const ebuild = (await shown(hub, `${FOLDER}/hub-node-${HUB_VERSION}.ebuild`)) ?? ''
+  expect(ebuild).toContain(`newinitd "\${FILESDIR}/"'hub-node.initd' 'hub-node'\n`)
+  expect(ebuild).toContain(`insinto /usr/lib/systemd/system\n\tdoins "\${FILESDIR}/"'hub-node.service'\n`)
   expect(await shown(hub, 'profiles/categories')).toContain('app-portage\n')
   const cache = parseMd5Cache((await shown(hub, `metadata/md5-cache/${FOLDER}-${HUB_VERSION}`)) ?? '')
   expect(cache.get('DEFINED_PHASES')).toBe('install')
