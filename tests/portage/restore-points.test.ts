@@ -144,7 +144,7 @@ const tests = (): void => {
       { build: 3, says: { schema: { version: 3, reversibleFrom: 2 } } },
     ])
     const before = await shopState(node)
-    await node.bash('touch /root/unhealthy-2 /root/unhealthy-3')
+    await node.bash('touch /var/lib/shop-test/unhealthy-2 /var/lib/shop-test/unhealthy-3')
     const { status, result, output } = await hubNode(node, 'upgrade', 'shop=2')
     expect(status, output).toBe(21)
     expect(result).toMatchObject({
@@ -182,7 +182,7 @@ const tests = (): void => {
     expect(unproved.result).toMatchObject({ result: 'rolled_back', code: 'merge.postinst', to: ONE })
     expect(await shopState(node)).toBe(before)
 
-    await node.bash('rm /root/hooks/*')
+    await node.bash('rm /var/lib/shop-test/hooks/*')
     await node.write('root/hooks/postinst-2', FAIL, 0o755)
     const healthy = await hubNode(node, 'upgrade', '--lift', 'shop=2')
     expect(healthy.status, healthy.output).toBe(0)
@@ -244,7 +244,7 @@ const tests = (): void => {
       const next = await hubNode(node, 'confirm')
       expect(next.result['recovered'], next.output).toMatchObject({ result: 'unchanged', to: TWO })
       expect(await shopState(node)).toBe(after)
-      expect(await node.run('test', '-e', '/root/shop-is-stopped')).toMatchObject({ status: 1 })
+      expect(await node.run('test', '-e', '/var/lib/shop-test/shop-is-stopped')).toMatchObject({ status: 1 })
     }
     for (const step of ROLLBACK_CHANGES) {
       expect((await hubNodeKilledAt(node, step, 'rollback', '--yes')).status).toBe(137)
@@ -260,7 +260,7 @@ const tests = (): void => {
     expect(next.result['recovered'], next.output).toMatchObject({ result: 'rolled_back', from: TWO, to: ONE })
     expect(await shopState(node)).toBe(before)
     expect(await node.read(MASK)).toContain(`>${ONE}::hub-staging\n`)
-    expect(await node.run('test', '-e', '/root/shop-is-stopped')).toMatchObject({ status: 1 })
+    expect(await node.run('test', '-e', '/var/lib/shop-test/shop-is-stopped')).toMatchObject({ status: 1 })
   })
 
   test('with the hub down, what was synced and fetched is installed, and a rollback needs nothing; signatures asked for', async () => {
@@ -373,7 +373,9 @@ const tests = (): void => {
     await installHubNode(node, hub)
     await uploadShop(hub, { build: 1, says: { health: undefined } })
     await client.follow(node, hub, { environment: 'staging' })
-    await node.bash('mkdir -p /root/hooks; : > /root/backup; : > /var/lib/shop-data')
+    await node.bash(
+      'mkdir -p /var/lib/shop-test/hooks; : > /var/lib/shop-test/backup; : > /var/lib/shop-data',
+    )
     const fresh = await hubNode(node, 'upgrade', 'shop')
     expect(fresh.status, fresh.output).toBe(0)
     expect(fresh.output).toContain('there is nothing to back up, and no restore point')

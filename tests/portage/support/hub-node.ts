@@ -16,11 +16,12 @@ export PYTHONPATH=/usr/lib/portage-under-test/lib PORTAGE_USERNAME=root PORTAGE_
 exec python3 /usr/lib/hub-node "$@"
 `
 const NOTE_CALLS = `#!/bin/sh
-echo "$@" >> /root/rc-service.log
+mkdir -p /var/lib/shop-test
+echo "$@" >> /var/lib/shop-test/rc-service.log
 case $2 in
-stop) touch /root/shop-is-stopped ;;
-start) rm -f /root/shop-is-stopped ;;
-status) if [ -e /root/shop-is-stopped ]; then exit 3; fi ;;
+stop) touch /var/lib/shop-test/shop-is-stopped ;;
+start) rm -f /var/lib/shop-test/shop-is-stopped ;;
+status) if [ -e /var/lib/shop-test/shop-is-stopped ]; then exit 3; fi ;;
 esac
 `
 /** Its shell is process 1 of the host: when hub-node is killed, the rest goes on until the shell ends. */
@@ -34,7 +35,7 @@ export interface Outcome {
   readonly result: Readonly<Record<string, unknown>>
 }
 
-/** Installs hub-node, its settings, and a stub of OpenRC's rc-service that notes its calls in /root/rc-service.log. */
+/** Installs hub-node, its settings, and a stub of OpenRC's rc-service that notes its calls in `shop-test/rc-service.log`. */
 export async function installHubNode(
   node: GentooNode,
   hub: TestHub,
@@ -69,8 +70,8 @@ const EDIT = `
   echo edited > /etc/shop.toml; chmod 0604 /etc/shop.toml; chown 56:78 /etc/shop.toml
   rm /etc/shop/gone.toml
   printf 'row 1\\nrow 2\\n' > /var/lib/shop/data
-  mkdir -p /root/hooks
-  : > /root/backup
+  mkdir -p /var/lib/shop-test/hooks
+  : > /var/lib/shop-test/backup
 `
 
 /** Runs hub-node with \`--json\`. */

@@ -1,6 +1,6 @@
 /**
  * Builds of an app that has everything a restore point is about: files, links, modes, configuration, data, a service. Each
- * phase of its ebuild runs `/root/hooks/<phase>-<build>` where a test has put one.
+ * phase of its ebuild runs `/var/lib/shop-test/hooks/<phase>-<build>` where a test has put one.
  */
 import { expect } from 'vitest'
 import { tarball } from '../../support/tarballs.ts'
@@ -28,7 +28,7 @@ function renderEbuild({ build, says = {}, depends = '' }: ShopBuild): string {
     ...{ v: 1, app: 'shop', build, service: 'shop' },
     schema: { version: build, reversibleFrom: 1 },
     backup: {
-      commands: ['cp /var/lib/shop/data "$HUB_BACKUP_DIR/shop.dump"', '. /root/backup'],
+      commands: ['cp /var/lib/shop/data "$HUB_BACKUP_DIR/shop.dump"', '. /var/lib/shop-test/backup'],
       timeoutSec: 2,
       expect: ['shop.dump'],
     },
@@ -38,7 +38,7 @@ function renderEbuild({ build, says = {}, depends = '' }: ShopBuild): string {
       probe: 'comm -13 "$HUB_BACKUP_DIR/shop.dump" /var/lib/shop/data',
     },
     rehearse: { commands: ['grep -q row "$HUB_BACKUP_DIR/shop.dump"'], timeoutSec: 5 },
-    health: { command: `test ! -e /root/unhealthy-${build}`, timeoutSec: 5 },
+    health: { command: `test ! -e /var/lib/shop-test/unhealthy-${build}`, timeoutSec: 5 },
     ...says,
   }
   return `# portage-hub: ${JSON.stringify(told)}
@@ -75,7 +75,7 @@ src_install() {
 }
 
 run_hook() {
-	[[ ! -x /root/hooks/$1-${build} ]] || /root/hooks/$1-${build} || die "hook $1"
+	[[ ! -x /var/lib/shop-test/hooks/$1-${build} ]] || /var/lib/shop-test/hooks/$1-${build} || die "hook $1"
 }
 pkg_preinst() { run_hook preinst; }
 pkg_postinst() { run_hook postinst; }
