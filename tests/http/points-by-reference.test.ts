@@ -60,6 +60,12 @@ async function pack(
   return { kind: 'binpkg', name: BINPKG, bytes, metadata, digest: await digestOf(hub, bytes) }
 }
 
+/** The build, and the package that its first node packed of it. */
+async function storeShop(hub: TestHub): Promise<void> {
+  await uploadShop(hub)
+  await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+}
+
 async function digestOf(hub: TestHub, bytes: Buffer): Promise<string> {
   const path = join(hub.directory, 'packed.gpkg.tar')
   await writeFile(path, bytes)
@@ -97,8 +103,7 @@ const WHOLE = [{ kind: 'binpkg', name: BINPKG }]
 describe('a package whose image the hub has', () => {
   test("comes as its metadata, and is the node's own: judged, signed, with its environment", async () => {
     await using hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const points = await node(hub, 'web2')
     const packed = await pack(hub, 'web2')
     expect((await points.announce(referring(packed))).body.wants).toEqual(ONLY_METADATA)
@@ -122,8 +127,7 @@ describe('a package whose image the hub has', () => {
 
   test('may be sent whole all the same', async () => {
     await using hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const points = await node(hub, 'web2')
     const packed = await pack(hub, 'web2')
     await points.announce(referring(packed))
@@ -134,8 +138,7 @@ describe('a package whose image the hub has', () => {
 
   test('and is put together, is kept over a restart before it is completed', async () => {
     const hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const token = await enrolNode(hub, 'web2')
     const packed = await pack(hub, 'web2')
     await pointsOf(hub, 'web2', token).announce(referring(packed))
@@ -150,8 +153,7 @@ describe('a package whose image the hub has', () => {
 
   test('is refused like any other if its metadata is not what the hub published', async () => {
     await using hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const points = await node(hub, 'web2')
     const packed = await pack(hub, 'web2')
     const metadata = gzipSync(
@@ -189,8 +191,7 @@ describe('an image is not given to a node', () => {
 
   test('of an environment where the build was never released', async () => {
     await using hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const points = await node(hub, 'web2', 'production')
     const packed = await pack(hub, 'web2')
     expect((await points.announce(referring(packed))).body.wants).toEqual(WHOLE)
@@ -220,8 +221,7 @@ describe('an image is not given to a node', () => {
 
   test('for metadata of other bytes than were announced; nothing is left of them', async () => {
     await using hub = await createTestHub()
-    await uploadShop(hub)
-    await storeWhole(await node(hub, 'web1'), await pack(hub, 'web1'))
+    await storeShop(hub)
     const points = await node(hub, 'web2')
     const packed = await pack(hub, 'web2')
     await points.announce(referring(packed))
