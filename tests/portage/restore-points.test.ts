@@ -89,7 +89,7 @@ const tests = (): void => {
     expect(back.result).toMatchObject({ result: 'rolled_back', from: TWO, to: ONE, warnings: [] })
     expect(await shopState(node)).toBe(before)
     expect(await node.read('var/lib/shop/data')).toBe('row 1\nrow 2\nrow 3\n')
-    expect(await node.read('root/rc-service.log')).toMatch(/shop stop\n[^]*shop start\n/)
+    expect(await node.read('var/lib/shop-test/rc-service.log')).toMatch(/shop stop\n[^]*shop start\n/)
     expect(await node.read(MASK)).toContain(`\n>${ONE}::hub-staging\n`)
     expect((await pointIds(node)).length).toBe(2)
     await node.must('emerge', '--update', '--oneshot', 'app-acme/shop')
@@ -122,7 +122,7 @@ const tests = (): void => {
       ['rm "$HUB_BACKUP_DIR/shop.dump"', 'backup.failed'],
       [': > "$HUB_BACKUP_DIR/shop.dump"', 'backup.failed'],
     ] as const) {
-      await node.write('root/backup', backup)
+      await node.write('var/lib/shop-test/backup', backup)
       const { status, result, output } = await hubNode(node, 'upgrade', 'shop=2')
       expect(status, output).toBe(20)
       expect(result).toMatchObject({ result: 'unchanged', code })
@@ -169,21 +169,21 @@ const tests = (): void => {
     await using node = await openNode('merge-fails')
     await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }, { build: 3, says: { health: undefined } }])
     const before = await shopState(node)
-    await node.write('root/hooks/preinst-2', FAIL, 0o755)
+    await node.write('var/lib/shop-test/hooks/preinst-2', FAIL, 0o755)
     const failed = await hubNode(node, 'upgrade', 'shop=2')
     expect(failed.status, failed.output).toBe(20)
     expect(failed.result).toMatchObject({ result: 'unchanged', code: 'merge.failed' })
     expect(await shopState(node)).toBe(before)
     expect(await node.run('test', '-e', `/${MASK}`)).toMatchObject({ status: 1 })
 
-    await node.write('root/hooks/postinst-3', FAIL, 0o755)
+    await node.write('var/lib/shop-test/hooks/postinst-3', FAIL, 0o755)
     const unproved = await hubNode(node, 'upgrade', 'shop=3')
     expect(unproved.status, unproved.output).toBe(21)
     expect(unproved.result).toMatchObject({ result: 'rolled_back', code: 'merge.postinst', to: ONE })
     expect(await shopState(node)).toBe(before)
 
     await node.bash('rm /var/lib/shop-test/hooks/*')
-    await node.write('root/hooks/postinst-2', FAIL, 0o755)
+    await node.write('var/lib/shop-test/hooks/postinst-2', FAIL, 0o755)
     const healthy = await hubNode(node, 'upgrade', '--lift', 'shop=2')
     expect(healthy.status, healthy.output).toBe(0)
     expect(healthy.result).toMatchObject({ result: 'upgraded', to: TWO })
@@ -217,7 +217,7 @@ const tests = (): void => {
       await using node = await openNode('power-cut')
       await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
       const before = await shopState(node)
-      await node.write(`root/hooks/${phase}`, POWER_CUT, 0o755)
+      await node.write(`var/lib/shop-test/hooks/${phase}`, POWER_CUT, 0o755)
       const cut = await hubNode(node, 'upgrade', 'shop')
       expect(cut.status, cut.output).toBe(137)
       const next = await hubNode(node, 'confirm')
@@ -250,7 +250,7 @@ const tests = (): void => {
       expect((await hubNodeKilledAt(node, step, 'rollback', '--yes')).status).toBe(137)
       expect(await shopState(node)).toBe(after)
     }
-    await node.write('root/hooks/postinst-1', POWER_CUT, 0o755)
+    await node.write('var/lib/shop-test/hooks/postinst-1', POWER_CUT, 0o755)
     expect((await hubNode(node, 'confirm')).status).toBe(137)
     for (const step of GOING_BACK) {
       const killed = await hubNodeKilledAt(node, step, 'confirm')
@@ -300,7 +300,7 @@ const tests = (): void => {
     expect([refused.status, refused.result['code']]).toEqual([23, 'schema.irreversible'])
     expect(refused.result['detail']).toContain('hotfix')
     expect(await client.installedPackages(node)).toEqual([TWO])
-    expect(await node.read('root/rc-service.log')).not.toContain('stop')
+    expect(await node.read('var/lib/shop-test/rc-service.log')).not.toContain('stop')
 
     const rehearsed = await hubNode(node, 'rehearse', (await pointIds(node))[0] ?? '')
     expect(rehearsed.result).toMatchObject({ result: 'rehearsed', status: 0 })
