@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { ebuildModel } from '../../src/builds/ebuild-from-recipe.ts'
 import type { EbuildSource } from '../../src/builds/ebuild-from-recipe.ts'
 import { parseRecipe, recipeFromJson } from '../../src/builds/recipe.ts'
@@ -93,6 +93,10 @@ function expectSameMetadata(one: Sourced, cache: string, what: string): void {
   expect(DEFINED_PHASES, what).toBe(phases.join(' '))
   expect(_md5_).toMatch(/^[0-9a-f]{32}$/)
 }
+
+// Thousands of shells are started: how fast a machine does that is not what is judged.
+vi.setConfig({ testTimeout: 600_000 })
+afterAll(() => vi.resetConfig())
 
 test('the sourcing of these tests notices what it must', () => {
   const { ebuild } = build('plain', EVERYTHING)
