@@ -1037,6 +1037,13 @@ class Pruning(EnrolledTest):
         self.assertEqual(self.left(node), [2, 4, 5])
         self.assertIn("no old restore points are removed", node.warnings[0])
 
+    def test_where_nothing_would_go_no_hub_is_asked(self) -> None:
+        self.points()
+        hub_node.write_json(self.paths.own_settings, {"keepPoints": 5})
+        node = self.node(hub="http://127.0.0.1:1/", node="web1")
+        hub_node.prune_quietly(node)
+        self.assertEqual((node.warnings, self.left(node)), ([], [1, 2, 3, 4, 5]))
+
     def test_cut_halfway_it_is_no_point_and_the_next_run_removes_the_rest(self) -> None:
         node = self.points()
         with mock.patch.object(hub_node, "reached", side_effect=KeyboardInterrupt):
