@@ -90,8 +90,8 @@ const tests = (): void => {
     expect(taken.status, taken.text).toBe(200)
     await web1.must('emerge', '--unmerge', '--quiet', `=${CPV}`)
 
-    const own = await web1.bash('tar -C /etc/portage -c binrepos.conf hub/.netrc | base64 -w0')
-    await web1.bash('sed -i "s,$1,$2," /etc/portage/binrepos.conf/*', hub.url, other.url)
+    const own = await web1.bash('tar -C /etc/portage -c binrepos.conf hub/.netrc hub/fetch | base64 -w0')
+    await web1.bash('sed -i "s,$1,$2," /etc/portage/binrepos.conf/* /etc/portage/hub/fetch', hub.url, other.url)
     await web1.bash('sed -i "s/$1/$2/" /etc/portage/hub/.netrc', await tokenOf(web1), token)
     const foreign = await web1.run('emerge', '--oneshot', '--getbinpkgonly', `=${CPV}`)
     expect(foreign.status).not.toBe(0)

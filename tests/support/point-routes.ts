@@ -21,7 +21,7 @@ export function routesOfPoint(node: string, point: string, binpkg: string): read
     { method: 'GET', path: `${points}/${point}/dumps/shop.dump` },
     { method: 'GET', path: `${points}/${point}/infos/atoms.txt` },
     { method: 'GET', path: `/api/v1/nodes/${node}` },
-    { method: 'GET', path: `/nodes/${node}/etc/portage/binrepos.conf` },
+    { method: 'GET', path: `/nodes/${node}/etc/portage/binrepos.conf/portage-hub.conf` },
     { method: 'POST', path: points, bytes },
     { method: 'PUT', path: `${points}/${point}/binpkgs/${binpkg}`, bytes },
     { method: 'PUT', path: `${points}/${point}/dumps/other.dump`, bytes },
