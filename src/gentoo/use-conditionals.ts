@@ -85,8 +85,11 @@ class Reader {
 
   /** `a/b[c?,!d=]` by the flags that are on; any other word as it is. */
   #evaluated(word: string): string {
-    const [, before, entries] = /^(.*\/.*)\[([^[\]]+)\]$/.exec(word) ?? []
-    if (before === undefined || entries === undefined) return word
+    // By places: a pattern would try every slash of a long word with every bracket.
+    const open = word.endsWith(']') ? word.lastIndexOf('[') : -1
+    const before = word.slice(0, Math.max(0, open))
+    const entries = word.slice(open + 1, -1)
+    if (!before.includes('/') || entries === '' || entries.includes(']')) return word
     const left = entries.split(',').flatMap((entry) => this.#useEntry(entry))
     return left.length === 0 ? before : `${before}[${left.join(',')}]`
   }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { MAX_RECIPE_BYTES, parseRecipe } from '../../../src/builds/recipe.ts'
 import { HubError } from '../../../src/errors.ts'
 import { cleanText } from '../../../src/gentoo/quote.ts'
+import { reduceByUse } from '../../../src/gentoo/use-conditionals.ts'
 import { withinTheLimit } from '../support/within.ts'
 
 const full = (piece: string, before = '', after = ''): string => {
@@ -87,5 +88,16 @@ describe('clean text', () => {
 
   test('does not join the halves of an invisible character that a control character kept apart', () => {
     expect(cleanText('\udb40\u0000\udc41A shop', 80)).toBe('A shop')
+  })
+})
+
+describe('a dependency of 128 Ki characters', () => {
+  test.each([
+    ['slashes', '/'.repeat(128 * 1024)],
+    ['packages without a space between', 'a/b'.repeat(43_000)],
+    ['brackets that are open', 'a/b['.repeat(32_000)],
+    ['brackets and slashes', `${'a/b['.repeat(32_000)}x`],
+  ])('of %s is one word, and read at once', async (_, text) => {
+    expect(await withinTheLimit(() => reduceByUse(text, new Set()))).toBe(text)
   })
 })
