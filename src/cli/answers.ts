@@ -2,6 +2,7 @@
 import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
 import type { policyJson } from '../http/policy-routes.ts'
+import type { storedPointJson } from '../http/restore-point-routes.ts'
 import type {
   appJson,
   buildJson,
@@ -38,6 +39,7 @@ export type NodeDetailAnswer = NodeAnswer & {
   readonly report: ReturnType<typeof nodeReportJson>
 }
 export type RestorePointAnswer = ReturnType<typeof pointJson>
+export type StoredPointAnswer = ReturnType<typeof storedPointJson>
 export type RollbackAnswer = ReturnType<typeof rollbackJson>
 export type PromotionAnswer = ReturnType<typeof promotionJson>
 export type ReleaseAnswer = ReturnType<typeof releaseJson>

@@ -1,9 +1,9 @@
 /** Nodes: which machines are enrolled, and how each stands. */
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import type { NodeAnswer, NodeDetailAnswer, RestorePointAnswer } from './answers.ts'
+import type { NodeAnswer, NodeDetailAnswer, RestorePointAnswer, StoredPointAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
-import { countText, facts, sizeText, table, timeText } from './format.ts'
+import { countText, facts, onOneLine, sizeText, table, timeText } from './format.ts'
 import { showPage, withLimit } from './lists.ts'
 import type { ListOptions } from './lists.ts'
 import { DRY_RUN, remote } from './session.ts'
@@ -56,12 +56,14 @@ function addList(nodes: Command): void {
   )
 }
 
-/** `left`, `not seen since 2026-01-02 03:04`, `2 drifted`, `as released`. */
+/** `left`, `not seen since 2026-01-02 03:04`, `2 drifted`, `as released, files of 1 changed`. */
 function stateText({ state, notSeenSince, packages }: NodeAnswer): string {
   if (state === 'left') return 'left'
   if (notSeenSince !== null) return `not seen since ${timeText(notSeenSince)}`
   const drifted = packages.filter((pkg) => pkg.drifted).length
-  return drifted === 0 ? 'as released' : `${String(drifted)} drifted`
+  const changed = packages.filter(({ changedFiles }) => (changedFiles?.count ?? 0) > 0).length
+  const files = changed === 0 ? '' : `, files of ${String(changed)} changed`
+  return `${drifted === 0 ? 'as released' : `${String(drifted)} drifted`}${files}`
 }
 
 function addShow(nodes: Command): void {
@@ -81,9 +83,25 @@ function addShow(nodes: Command): void {
       node.packages,
       terminal.columns,
     )
-    const text = [name, nodeFacts(node), ...(node.packages.length === 0 ? [] : ['', packages])]
+    const changed = node.packages.flatMap(changedLines)
+    const text = [
+      ...[name, nodeFacts(node), ...(node.packages.length === 0 ? [] : ['', packages])],
+      ...(changed.length === 0 ? [] : ['', ...changed]),
+    ]
     show(node, text.join('\n'))
   })
+}
+
+/** What was edited, deleted or replaced since the package was installed, as its newest restore point found it. */
+function changedLines({ reported, changedFiles }: NodeAnswer['packages'][number]): readonly string[] {
+  if (changedFiles === null || changedFiles.count === 0) return []
+  const { count, names, restorePoint, at } = changedFiles
+  const more = count - names.length
+  return [
+    `${countText(count, 'file')} of ${reported.cpv} not as installed, by ${restorePoint} of ${timeText(at)} UTC:`,
+    ...names.map((path) => `  ${onOneLine(path)}`),
+    ...(more === 0 ? [] : [`  and ${String(more)} more`]),
+  ]
 }
 
 function nodeFacts(node: NodeDetailAnswer): string {
@@ -125,7 +143,7 @@ function addPoints(nodes: Command): void {
     'portage-hub nodes points web1 --app shop',
     async (session, { app, rehearsed, limit }, name = '') => {
       const path = apiPath('nodes', name, 'restore-points')
-      const page = await session.client.list<RestorePointAnswer>(path, { app, rehearsed }, limit)
+      const page = await session.client.list<StoredPointAnswer>(path, { app, rehearsed }, limit)
       showPage(
         session,
         page,
@@ -136,6 +154,7 @@ function addPoints(nodes: Command): void {
           { title: 'TAKEN (UTC)', value: ({ takenAt }) => timeText(takenAt) },
           { title: 'STATE', value: pointState },
           { title: 'REHEARSED (UTC)', value: rehearsalText },
+          { title: 'FILES CHANGED', value: ({ changedFiles }) => changedFiles?.count ?? null },
         ],
         'No restore points.',
       )

@@ -186,7 +186,7 @@ export function nodeStatusJson({ node, packages, isDrifted, notSeenSince }: Node
   return { ...nodeJson(node), notSeenSince, drifted: isDrifted, packages: packages.map(packageStatusJson) }
 }
 
-function packageStatusJson({ installed, wanted, drift }: PackageStatus) {
+function packageStatusJson({ installed, wanted, drift, changedFiles }: PackageStatus) {
   const { cpv, app, build, repository, binpkgBuildId, restorePoint, since } = installed
   return {
     app,
@@ -194,6 +194,7 @@ function packageStatusJson({ installed, wanted, drift }: PackageStatus) {
     wanted: wanted && { cpv: cpvOf(wanted), build: wanted.build },
     drifted: drift.length > 0,
     reasons: drift,
+    changedFiles,
   }
 }
 

@@ -1,6 +1,7 @@
 /** `/nodes/{node}/restore-points`: a question first, then the files that the hub lacks, then its verdict. */
 import { Router } from 'express'
 import type { Request, Response } from 'express'
+import type { ChangedFiles } from '../binpkgs/changed-files.ts'
 import { takeUpload, endUpload } from '../builds/partial-upload.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
 import { HubError } from '../errors.ts'
@@ -11,11 +12,17 @@ import { findNode } from '../nodes/find-node.ts'
 import { findPointFile, receivePointFile } from '../nodes/receive-point-file.ts'
 import { receivePointMetadata } from '../nodes/receive-point-metadata.ts'
 import { FILE_PLACES, announcementSchema, findPoint } from '../nodes/restore-point.ts'
+import { knownChanges } from '../nodes/known-changes.ts'
 import { keepPoint, removePoint } from '../nodes/remove-point.ts'
 import { findStoredFile } from '../nodes/stored-file.ts'
 import type { StoredFile } from '../nodes/stored-file.ts'
 import type { BinpkgRow } from '../records/binpkgs.ts'
-import type { PointKey, RehearsalFilter, RestorePointFileRow } from '../records/restore-points.ts'
+import type {
+  PointKey,
+  RehearsalFilter,
+  RestorePointFileRow,
+  RestorePointRow,
+} from '../records/restore-points.ts'
 import { authorize, principalOf } from './auth.ts'
 import { ownNode } from './own-node.ts'
 import { pointFileJson, pointJson } from './representations.ts'
@@ -96,14 +103,20 @@ export function restorePointRoutes(hub: Hub): Router {
     await findNode(hub, node)
     const filter = { app: query(request, 'app'), rehearsed: rehearsalFilter(request) }
     const page = await hub.records.restorePoints.list(node, filter, pageRequest(request))
-    sendPage(request, response, page, (point) => pointJson(point))
+    const changes = await changesOf(
+      hub,
+      node,
+      page.items.map(({ id }) => id),
+    )
+    sendPage(request, response, page, (point) => storedPointJson(point, changes))
   })
   routes.get('/nodes/:node/restore-points/:point', async (request, response) => {
     const key = ownPoint(request, response)
     const point = await findPoint(hub, key)
     const files = await hub.records.restorePoints.filesOf(key)
     const filesJson = await Promise.all(files.map(async (file) => await storedFileJson(hub, file)))
-    response.json({ ...pointJson(point), files: filesJson })
+    const changes = await changesOf(hub, key.node, [key.id])
+    response.json({ ...storedPointJson(point, changes), files: filesJson })
   })
   routes.delete('/nodes/:node/restore-points/:point', async (request, response) => {
     authorize(response, { to: 'administer' })
@@ -157,6 +170,28 @@ async function keptFile(hub: Pick<Hub, 'records'>, file: RestorePointFileRow): P
   const stored = await findStoredFile(hub, file)
   if (stored) return stored
   throw new HubError('restore_point.unknown_file', `the bytes of ${file.name} are not here`)
+}
+
+type Changes = ReadonlyMap<string, ChangedFiles>
+
+/** Of these points of a node those of which it is known. */
+async function changesOf(
+  { records }: Pick<Hub, 'records'>,
+  node: string,
+  ids: readonly string[],
+): Promise<Changes> {
+  const rows = await records.packageChanges.ofPoints(node, ids)
+  return new Map(
+    rows.map((row) => {
+      const { count, names } = knownChanges(row)
+      return [row.point, { count, names }]
+    }),
+  )
+}
+
+/** null: nobody knows which files were changed, of a package that is encrypted or not here. */
+export function storedPointJson(point: RestorePointRow, changes: Changes) {
+  return { ...pointJson(point), changedFiles: changes.get(point.id) ?? null }
 }
 
 /** A node that lost its own copy must know what it will get: of an accepted package that is not what it sent. */

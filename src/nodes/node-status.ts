@@ -7,6 +7,7 @@ import { comparePvr, parsePvr, pvOf } from '../gentoo/version.ts'
 import { splitPf } from '../gentoo/cpv.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
 import type { StandingBuild } from '../records/releases.ts'
+import type { KnownChanges } from './known-changes.ts'
 
 /** A node that was silent for so long is not seen: two of its daily reports may be missing, for example. */
 export const SILENT_AFTER_SEC = 24 * 3600
@@ -22,6 +23,8 @@ export interface PackageStatus {
   readonly wanted: StandingBuild | null
   /** Why it is not what is wanted; empty when it is. */
   readonly drift: readonly Drift[]
+  /** Null where no restore point of this version tells. Edited configuration is no drift: it is what nodes are for. */
+  readonly changedFiles: KnownChanges | null
 }
 
 export interface NodeStatus {
@@ -40,14 +43,23 @@ export interface Wanted {
   readonly builds: readonly StandingBuild[]
 }
 
-/** @param packages what the node reported. */
+/** What a node said, and what its restore points tell of it. */
+export interface Reported {
+  readonly packages: readonly NodePackageRow[]
+  /** By package. */
+  readonly changes: ReadonlyMap<string, KnownChanges>
+}
+
 export function statusOf(
   node: NodeRow,
-  packages: readonly NodePackageRow[],
+  { packages, changes }: Reported,
   wanted: Wanted,
   now: Date,
 ): NodeStatus {
-  const statuses = packages.map((installed) => packageStatus(installed, wanted))
+  const statuses = packages.map((installed) => ({
+    ...packageStatus(installed, wanted),
+    changedFiles: changes.get(installed.cpv) ?? null,
+  }))
   return {
     node,
     packages: statuses,
@@ -62,7 +74,10 @@ function notSeenSince({ leftAt, reportedAt, enrolledAt }: NodeRow, now: Date): s
   return leftAt === null && isSilent ? seen : null
 }
 
-function packageStatus(installed: NodePackageRow, { overlay, builds }: Wanted): PackageStatus {
+function packageStatus(
+  installed: NodePackageRow,
+  { overlay, builds }: Wanted,
+): Omit<PackageStatus, 'changedFiles'> {
   const ofApp = builds.filter(({ app }) => app === installed.app)
   const wanted = newest(ofApp.filter(({ state }) => state === 'released'))
   if (installed.app === null) return { installed, wanted: null, drift: [] }

@@ -3,6 +3,7 @@ import { standingUnheld } from '../environments/holds.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
+import { knownChanges } from './known-changes.ts'
 import { statusOf } from './node-status.ts'
 import type { NodeStatus } from './node-status.ts'
 
@@ -16,6 +17,10 @@ export async function readStatuses(
     await hub.records.nodes.packagesOf(nodes.map(({ name }) => name)),
     ({ node }) => node,
   )
+  const changes = Map.groupBy(
+    await hub.records.packageChanges.ofInstalled(nodes.map(({ name }) => name)),
+    ({ node }) => node,
+  )
   const wanted = new Map(
     await Promise.all(
       [...Map.groupBy(nodes, ({ environment }) => environment)].map(async ([environment, there]) => {
@@ -27,7 +32,11 @@ export async function readStatuses(
   )
   return nodes.map((node) => {
     const there = wanted.get(node.environment) ?? { overlay: '', builds: [] }
-    return statusOf(node, packages.get(node.name) ?? [], there, now)
+    const reported = {
+      packages: packages.get(node.name) ?? [],
+      changes: new Map(changes.get(node.name)?.map((row) => [row.cpv, knownChanges(row)])),
+    }
+    return statusOf(node, reported, there, now)
   })
 }
 

@@ -7,6 +7,7 @@ import { HoldRecords } from './holds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
 import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
+import { PackageChangeRecords } from './package-changes.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
 import { PolicyRecords } from './policies.ts'
 import { PromotionRecords } from './promotions.ts'
@@ -29,6 +30,7 @@ export class Records {
   readonly partialUploads: PartialUploadRecords
   readonly restorePoints: RestorePointRecords
   readonly binpkgs: BinpkgRecords
+  readonly packageChanges: PackageChangeRecords
   readonly rollbacks: RollbackRecords
   readonly holds: HoldRecords
   readonly nodes: NodeRecords
@@ -48,6 +50,7 @@ export class Records {
     this.partialUploads = new PartialUploadRecords(db)
     this.restorePoints = new RestorePointRecords(db)
     this.binpkgs = new BinpkgRecords(db)
+    this.packageChanges = new PackageChangeRecords(db)
     this.rollbacks = new RollbackRecords(db)
     this.holds = new HoldRecords(db)
     this.nodes = new NodeRecords(db)

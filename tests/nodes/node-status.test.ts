@@ -14,6 +14,7 @@ const NODE: NodeRow = {
   },
   ...{ enrolledAt: '2026-01-01T00:00:00Z', leftAt: null, reportedAt: null, syncedCommit: null },
 }
+const NOTHING = { packages: [], changes: new Map() }
 const NOW = new Date('2026-01-01T01:00:00Z')
 
 function installed(pvr: string, build: number | null, change: Partial<NodePackageRow> = {}): NodePackageRow {
@@ -29,7 +30,12 @@ function standing(pv: string, build: number, state: StandingBuild['state'] = 're
 }
 
 function reasons(pkg: NodePackageRow, builds: readonly StandingBuild[]): readonly string[] {
-  const status = statusOf(NODE, [pkg], { overlay: 'hub-staging', builds }, NOW)
+  const status = statusOf(
+    NODE,
+    { packages: [pkg], changes: new Map() },
+    { overlay: 'hub-staging', builds },
+    NOW,
+  )
   expect(status.isDrifted).toBe(status.packages.some(({ drift }) => drift.length > 0))
   return status.packages.flatMap(({ drift }) => drift.map(({ code }) => code))
 }
@@ -62,7 +68,7 @@ describe('a package', () => {
 
 test('silence counts from the last report, or from enrolment, and ends with leaving', () => {
   const at = (change: Partial<NodeRow>, now: string) =>
-    statusOf({ ...NODE, ...change }, [], { overlay: '', builds: [] }, new Date(now)).notSeenSince
+    statusOf({ ...NODE, ...change }, NOTHING, { overlay: '', builds: [] }, new Date(now)).notSeenSince
   expect(at({}, '2026-01-02T00:00:00Z')).toBeNull()
   expect(at({}, '2026-01-02T00:00:01Z')).toBe('2026-01-01T00:00:00Z')
   expect(at({ reportedAt: '2026-01-02T00:00:00Z' }, '2026-01-02T12:00:00Z')).toBeNull()
