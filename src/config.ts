@@ -177,6 +177,12 @@ export const SETTINGS = {
     default: 20,
     meaning: 'newest restore points of an app on a node that are kept',
   },
+  restorePointExpiresSec: {
+    env: 'HUB_RESTORE_POINT_EXPIRES',
+    schema: seconds,
+    default: 30 * 86_400,
+    meaning: 'how long a restore point is kept that its node announced and never goes on with: 24h, 30d',
+  },
   maxUploadBytes: {
     env: 'HUB_MAX_UPLOAD',
     schema: bytes,

@@ -26,6 +26,7 @@ import { REAL_DISK } from './storage/disk.ts'
 import type { Disk } from './storage/disk.ts'
 import { UNWATCHED } from './steps.ts'
 import type { Steps } from './steps.ts'
+import { Arrivals } from './nodes/arrivals.ts'
 import { Turns } from './turns.ts'
 
 /** Everything a room may ask for; each function takes only what it needs of it. */
@@ -53,6 +54,8 @@ export interface Hub extends AsyncDisposable {
   readonly hubNode: Buffer | null
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
+  /** Of files of restore points. */
+  readonly arrivals: Arrivals
   /** By environment, in the order of promotion. */
   readonly overlays: ReadonlyMap<string, Overlay>
   readonly zips: OverlayZips
@@ -105,6 +108,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     limits,
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
+    arrivals: new Arrivals(),
     overlays,
     zips: new OverlayZips(parts),
     binhosts: new Binhosts(parts),

@@ -46,8 +46,10 @@ export function restorePointFileRoutes(hub: Hub): Router {
       response.json(pointFileJson(file))
       return
     }
-    await using received = await receiveRawBody(stored, request)
-    await receivePointMetadata(hub, key, { file, received, declared: digestsOfHeader(request) })
+    await hub.arrivals.during(key, async () => {
+      await using received = await receiveRawBody(stored, request)
+      await receivePointMetadata(hub, key, { file, received, declared: digestsOfHeader(request) })
+    })
     response.status(201).json(pointFileJson(await findPointFile(hub, key, fileKey)))
   })
   routes.put(PLACE, async (request, response) => {
@@ -59,11 +61,13 @@ export function restorePointFileRoutes(hub: Hub): Router {
     }
     const declared = digestsOfHeader(request)
     const upload = query(request, 'upload')
-    await using received =
-      upload === null
-        ? await receiveRawBody(stored, request)
-        : await takeNamed(hub, request, response, upload)
-    await receivePointFile(hub, key, { file, received, declared })
+    await hub.arrivals.during(key, async () => {
+      await using received =
+        upload === null
+          ? await receiveRawBody(stored, request)
+          : await takeNamed(hub, request, response, upload)
+      await receivePointFile(hub, key, { file, received, declared })
+    })
     if (upload !== null) await endUpload(hub, principalOf(response), upload)
     response.status(201).json(pointFileJson(await findPointFile(hub, key, file)))
   })

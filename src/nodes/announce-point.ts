@@ -43,6 +43,7 @@ export async function announcePoint(
     const before = await hub.records.restorePoints.find(key)
     if (before) {
       if (before.announcementSha256 !== announcementSha256) throw changed(before)
+      if (!dryRun) await hub.records.restorePoints.heardOf(key, timestamp(hub.clock.now()))
       return { point: before, files: await hub.records.restorePoints.filesOf(key), isNew: false }
     }
     const announcedAt = timestamp(hub.clock.now())
@@ -100,6 +101,7 @@ function pointRow(
     ...{ rehearsedAt: null, rehearsalOk: null, rehearsalDetail: null },
     ...{ state: 'announced', refusal: null, completedAt: null, keptAt: null },
     ...known,
+    activeAt: known.announcedAt,
   }
 }
 

@@ -10,7 +10,7 @@ import type { PointKey, RestorePointRow } from '../records/restore-points.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
 import { blobOf, findPoint, pointTurn, rollbackTurn } from './restore-point.ts'
 
-type Needs = Pick<Hub, 'records' | 'clock' | 'turns' | 'binpkgBlobs' | 'binhosts' | 'log'>
+export type RemovalNeeds = Pick<Hub, 'records' | 'clock' | 'turns' | 'binpkgBlobs' | 'binhosts' | 'log'>
 
 export interface Removal {
   /** Also the newest complete one of its app. */
@@ -24,18 +24,43 @@ export interface Removal {
  *   that is the newest of its app.
  */
 export async function removePoint(
-  hub: Needs,
+  hub: RemovalNeeds,
   key: PointKey,
   { evenNewest, dryRun }: Removal,
 ): Promise<RestorePointRow> {
+  return await inItsTurns(hub, key, async (point) => {
+    await refuseNeeded(hub, point, evenNewest)
+    if (!dryRun) await remove(hub, point, evenNewest)
+    return point
+  })
+}
+
+/**
+ * Removes it for good if `isGoing` says so.
+ * @returns whether it was removed.
+ * @throws {HubError} as `removePoint`.
+ */
+export async function removeIf(
+  hub: RemovalNeeds,
+  key: PointKey,
+  isGoing: (point: RestorePointRow) => Promise<boolean>,
+): Promise<boolean> {
+  return await inItsTurns(hub, key, async (point) => {
+    if (!(await isGoing(point))) return false
+    await remove(hub, point, false)
+    return true
+  })
+}
+
+/** Works on a point while nothing else happens to it. @throws {HubError} `restore_point.unknown`. */
+async function inItsTurns<T>(
+  hub: RemovalNeeds,
+  key: PointKey,
+  work: (point: RestorePointRow) => Promise<T>,
+): Promise<T> {
   return await hub.turns.run(pointTurn(key.node), async () => {
     const { app } = await findPoint(hub, key)
-    return await hub.turns.run(rollbackTurn(key.node, app), async () => {
-      const point = await findPoint(hub, key)
-      await refuseNeeded(hub, point, evenNewest)
-      if (!dryRun) await remove(hub, point, evenNewest)
-      return point
-    })
+    return await hub.turns.run(rollbackTurn(key.node, app), async () => await work(await findPoint(hub, key)))
   })
 }
 
@@ -71,7 +96,7 @@ async function refuseNeeded(
     )
 }
 
-async function remove(hub: Needs, point: RestorePointRow, evenNewest: boolean): Promise<void> {
+async function remove(hub: RemovalNeeds, point: RestorePointRow, evenNewest: boolean): Promise<void> {
   const { node, id } = point
   const key = { node, id }
   const files = await hub.records.restorePoints.filesOf(key)

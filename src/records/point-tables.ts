@@ -19,6 +19,8 @@ export interface RestorePointTable {
   state: 'announced' | 'complete' | 'refused'
   refusal: string | null
   announcedAt: string
+  /** When its node said or sent something of it last; null for points from before it was kept. */
+  activeAt: string | null
   completedAt: string | null
   /** By the node's clock; null: its dump was never restored for a trial. */
   rehearsedAt: string | null

@@ -146,6 +146,28 @@ export class RestorePointRecords {
       .execute()
   }
 
+  /** Announced ones that nobody wants kept and of which nobody heard since `before`. */
+  async silentSince(before: string): Promise<readonly PointKey[]> {
+    return await this.#db
+      .selectFrom('restorePoints')
+      .select(['node', 'id'])
+      .where('state', '=', 'announced')
+      .where('keptAt', 'is', null)
+      .where(({ fn }) => fn.coalesce('activeAt', 'announcedAt'), '<', before)
+      .orderBy('id')
+      .execute()
+  }
+
+  /** Says that its node was heard of it. */
+  async heardOf({ node, id }: PointKey, at: string): Promise<void> {
+    await this.#db
+      .updateTable('restorePoints')
+      .set({ activeAt: at })
+      .where('node', '=', node)
+      .where('id', '=', id)
+      .execute()
+  }
+
   /** Marks one as kept since `at`; null: it may go. */
   async keep({ node, id }: PointKey, at: string | null): Promise<void> {
     await this.#db
@@ -194,6 +216,7 @@ export class RestorePointRecords {
     }: Pick<RestorePointFileRow, 'sha512' | 'sha256'> & { readonly assembledSha512?: string | null },
     at: string,
   ): Promise<void> {
+    await this.heardOf({ node, id }, at)
     await this.#db
       .updateTable('restorePointFiles')
       .set({ sha256, receivedAt: at, assembledSha512 })
