@@ -279,7 +279,7 @@ describe('a report', () => {
     })
     expect(shown.packages).toEqual([
       {
-        ...{ app: null, wanted: null, drifted: false, reasons: [] },
+        ...{ app: null, wanted: null, drifted: false, reasons: [], changedFiles: null },
         reported: {
           ...{ cpv: 'app-hub/new-1_p1', build: null, repository: 'hub-staging', binpkgBuildId: null },
           ...{ restorePoint: null, since: '2026-01-02T06:00:00Z' },
@@ -288,6 +288,7 @@ describe('a report', () => {
       {
         ...{ app: 'shop', wanted: { cpv: 'app-hub/shop-1.0.0_p46', build: 46 }, drifted: true },
         reasons: [{ code: 'behind', detail: '1.0.0_p46 is released' }],
+        changedFiles: null,
         reported: {
           ...{ cpv: 'app-hub/shop-1.0.0_p45', build: 45, repository: 'hub-staging', binpkgBuildId: 1 },
           ...{ restorePoint, since: '2026-01-02T03:04:05Z' },
