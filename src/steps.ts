@@ -3,7 +3,7 @@
  * listener of its own, to stop the process at one or to make the next thing fail.
  */
 
-/** In the order in which a start, an upload, its publishing and a restore point come by. */
+/** In the order in which a start, an upload, its publishing, a node and its restore point come by. */
 export const STEPS = [
   'start.locked',
   'start.opened',
@@ -45,6 +45,8 @@ export const STEPS = [
   'tree.file-written',
   'tree.written',
   'zip.made',
+
+  'enrol.recorded',
 
   'point.announced',
   'point.received',

@@ -101,6 +101,24 @@ export async function authenticate(
   )
 }
 
+/**
+ * The same for a request that makes a node, which may be repeated when its answer was lost: a token that was used up stands
+ * for its principal here. Whoever takes that must know that it is used up, as `nodes/repeated-enrolment.ts` does.
+ * @throws {HubError} `auth.invalid`.
+ */
+export async function authenticateForEnrolment(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  secretSha256: string,
+): Promise<Principal> {
+  const row = await hub.records.tokens.findBySecret(secretSha256)
+  const isUsedUp = row?.role === 'enrol' && row.revokedAt !== null
+  if (isUsedUp && isAlive({ ...row, revokedAt: null }, hub.clock.now())) {
+    const principal = principalOf(row)
+    if (principal) return principal
+  }
+  return await authenticate(hub, secretSha256)
+}
+
 /** The same where its token was read before; undefined for any other, which `authenticate` judges. */
 export function knownPrincipal(
   { records, clock }: Pick<Hub, 'records' | 'clock'>,

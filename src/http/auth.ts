@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
-import { authenticate, digestOf, knownPrincipal } from '../access/tokens.ts'
+import { authenticate, authenticateForEnrolment, digestOf, knownPrincipal } from '../access/tokens.ts'
 import { demand } from '../access/rights.ts'
 import type { Principal, Right } from '../access/rights.ts'
 import { HubError } from '../errors.ts'
@@ -11,7 +11,12 @@ import type { Hub } from '../hub.ts'
 /** Finds out who asks and keeps it for `principalOf`. No token is no error here; a wrong one is. */
 export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
   return async (request, response, next) => {
-    const principal = await authenticateRequest(hub, request)
+    const { authorization } = request.headers
+    const isEnrolment = request.method === 'POST' && request.path === '/api/v1/nodes'
+    const principal =
+      isEnrolment && authorization !== undefined
+        ? await authenticateForEnrolment(hub, digestOf(secretOf(authorization)))
+        : await authenticateRequest(hub, request)
     if (principal !== null) response.locals['principal'] = principal
     next()
   }

@@ -13,7 +13,12 @@ type Needs = Pick<Hub, 'records' | 'clock' | 'turns'>
 export function idempotent(hub: Needs): RequestHandler {
   return (request, response, next) => {
     const key = keyOf(request)
-    if (key === null || request.method === 'GET' || request.method === 'HEAD') {
+    if (
+      key === null ||
+      request.method === 'GET' ||
+      request.method === 'HEAD' ||
+      repeatsItself(request, response)
+    ) {
       next()
       return
     }
@@ -28,6 +33,14 @@ export function idempotent(hub: Needs): RequestHandler {
       })
       .catch(next)
   }
+}
+
+/** An enrolment has a way of its own, which gives the token again; this one would not. */
+function repeatsItself(request: Request, response: Response): boolean {
+  const { retrySecret } = (request.body ?? {}) as { readonly retrySecret?: unknown }
+  return (
+    principalOf(response).role === 'enrol' || (request.path === '/nodes' && typeof retrySecret === 'string')
+  )
 }
 
 /** The key that a request carries. @throws {HubError} `request.invalid`. */

@@ -3,6 +3,7 @@ import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { may } from '../access/rights.ts'
+import { digestOf } from '../access/tokens.ts'
 import type { Principal } from '../access/rights.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -29,6 +30,12 @@ const enrolmentSchema = z.strictObject({
   machineId: z
     .string()
     .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits, as in /etc/machine-id')
+    .nullable()
+    .default(null),
+  /** Made by the caller for this enrolment, at random, and kept until there is an answer. */
+  retrySecret: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits: 32 random bytes')
     .nullable()
     .default(null),
 })
@@ -83,12 +90,14 @@ export function nodeSetupRoutes(hub: Hub): Router {
 }
 
 async function answerEnrolment(hub: Hub, request: Request, response: Response): Promise<void> {
-  const { name, environment, machineId } = parseWith(enrolmentSchema, request.body, 'the body')
+  const body = parseWith(enrolmentSchema, request.body, 'the body')
+  const { name, environment, machineId, retrySecret } = body
   const by = authorize(response, { to: 'enrol', environment })
   overlayOf(hub, environment)
   const dryRun = isDryRun(request)
   const { node, secret } = await enrolNode(hub, {
     ...{ name: parseNodeName(name), environment, machineId, by, dryRun },
+    retrySha256: retrySecret === null ? null : digestOf(retrySecret),
   })
   if (!dryRun) response.status(201).location(`${request.baseUrl}/nodes/${node.name}`)
   response.json({ node: nodeJson(node), ...(dryRun ? { dryRun } : { token: secret }) })

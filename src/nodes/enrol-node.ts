@@ -8,12 +8,15 @@ import type { Hub } from '../hub.ts'
 import type { NodeRow } from '../records/nodes.ts'
 import type { Records } from '../records/records.ts'
 import type { NodeName } from './node-name.ts'
+import { isRepeated, refuseUsedUp, usedUp } from './repeated-enrolment.ts'
 
 export interface Enrolment {
   readonly name: NodeName
   readonly environment: string
   /** systemd's or D-Bus's id of the machine; null where it has none. */
   readonly machineId: string | null
+  /** SHA256 of a secret of the caller's, who shows it again when no answer came; null: it has none. */
+  readonly retrySha256: string | null
   readonly by: Principal
   readonly dryRun: boolean
 }
@@ -26,12 +29,13 @@ export interface Enrolled {
 
 /**
  * Makes the node and its token in one transaction, which also uses up the enrolment token that asked for it: of two
- * requests with one token only the first makes a node.
+ * requests with one token only the first makes a node. The same request again, by the same caller, gives the node another
+ * token in place of the one that may be lost.
  * @throws {HubError} `node.exists`; `auth.forbidden` for a token that is for another node; `auth.invalid` for one that
  *   was used meanwhile.
  */
 export async function enrolNode(
-  hub: Pick<Hub, 'records' | 'clock'>,
+  hub: Pick<Hub, 'records' | 'clock' | 'steps'>,
   enrolment: Enrolment,
 ): Promise<Enrolled> {
   const { name, environment, by } = enrolment
@@ -42,27 +46,36 @@ export async function enrolNode(
     ...{ name: `node ${name}`, role: 'node', apps: null, environments: [environment], node: name },
     ...{ maySendCommands: false, expiresInSec: null, by: by.name },
   })
-  const node: NodeRow = {
+  const made: NodeRow = {
     ...{ name, environment, machineId: enrolment.machineId, tokenId: row.id },
     ...{
       enrolledBy: by.name,
       enrolledWith: by.tokenId,
+      retrySha256: enrolment.retrySha256,
       enrolledAt: timestamp(now),
       leftAt: null,
       reportedAt: null,
       syncedCommit: null,
     },
   }
-  if (enrolment.dryRun) {
-    checkName(await hub.records.nodes.find(name), enrolment)
-    return { node, secret: null }
+  const judge = async (records: Records): Promise<NodeRow | null> => {
+    const before = await records.nodes.find(name)
+    if (isRepeated(before, enrolment, now)) return before
+    await refuseUsedUp(records, enrolment)
+    checkName(before, enrolment)
+    return null
   }
-  await hub.records.transaction(async (records) => {
-    checkName(await records.nodes.find(name), enrolment)
-    if (by.role === 'enrol') await useUp(records, by, timestamp(now))
+  if (enrolment.dryRun) return { node: (await judge(hub.records)) ?? made, secret: null }
+  const node = await hub.records.transaction(async (records) => {
+    const before = await judge(records)
+    if (before) await records.tokens.revoke(before.tokenId, timestamp(now))
+    else if (by.role === 'enrol') await useUp(records, by, timestamp(now))
+    const enrolled = before ? { ...before, tokenId: row.id } : made
     await records.tokens.add(row)
-    await records.nodes.put(node)
+    await records.nodes.put(enrolled)
+    return enrolled
   })
+  hub.steps.reached('enrol.recorded')
   return { node, secret }
 }
 
@@ -90,5 +103,5 @@ function checkName(before: NodeRow | undefined, { name, machineId, by }: Enrolme
 
 async function useUp(records: Records, { tokenId }: Principal, at: string): Promise<void> {
   if (await records.tokens.useUp(tokenId, at)) return
-  throw new HubError('auth.invalid', 'this enrolment token was used already; ask for a new one')
+  throw usedUp()
 }

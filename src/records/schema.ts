@@ -216,6 +216,8 @@ export interface NodeTable {
   enrolledBy: string
   /** Id of the token that asked for it; null for nodes from before it was kept. */
   enrolledWith: string | null
+  /** SHA256 of the secret by which the same caller may ask again; null: there is none. */
+  retrySha256: string | null
   enrolledAt: string
   leftAt: string | null
   /** By the hub's clock; null before the first report. */

@@ -16,8 +16,8 @@ export interface Kill {
 const OF_START: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:start|sweep)\./.test(step)))
 /** Steps that few clients lead to. */
 const RARE: ReadonlySet<Step> = new Set(['withdrawal.done', 'file.put', 'zip.made'])
-/** No client here is a node. `tests/nodes/complete-point.test.ts` stops the work at these. */
-const OF_NODES: ReadonlySet<Step> = new Set(STEPS.filter((step) => step.startsWith('point.')))
+/** No client here is a node. `tests/nodes/complete-point.test.ts` and `tests/http/repeated-enrolment.test.ts` stop the work at these. */
+const OF_NODES: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:enrol|point)\./.test(step)))
 /** What is planned here, in turn. */
 export const KILLED_AT = STEPS.filter((step) => !OF_NODES.has(step))
 /** Crashes that leave much to do for the start after them. */

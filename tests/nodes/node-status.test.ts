@@ -11,6 +11,7 @@ const NODE: NodeRow = {
     tokenId: 'tok_1',
     enrolledBy: 'x',
     enrolledWith: null,
+    retrySha256: null,
   },
   ...{ enrolledAt: '2026-01-01T00:00:00Z', leftAt: null, reportedAt: null, syncedCommit: null },
 }
