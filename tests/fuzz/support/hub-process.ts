@@ -2,19 +2,20 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ROLES } from '../../../src/access/rights.ts'
-import { formBody, FORM_TYPE } from '../../support/raw-http.ts'
-import { tarball } from '../../support/tarballs.ts'
 import { ADMIN_TOKEN } from '../../support/test-hub.ts'
 import { cpuMsOf } from './cpu.ts'
 import { exchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
+import { fill } from './fill.ts'
+import type { Known } from './fill.ts'
+import { differences, filesBelow, KeptReader } from './kept.ts'
+import type { Kept } from './kept.ts'
 import { CPU_LIMIT_MS } from './settings.ts'
 
 const CHILD = fileURLToPath(new URL('hub-child.ts', import.meta.url))
@@ -38,24 +39,20 @@ export interface FuzzedHub extends AsyncDisposable {
   readonly archived: () => Promise<readonly string[]>
   /** Waits until the archive is as it was and no upload is left. @throws when that does not come. */
   readonly refuseLeftovers: (archived: readonly string[]) => Promise<void>
+  /** All files and rows, as they are now. */
+  readonly kept: () => Promise<Kept>
+  /**
+   * Waits until all is as it was: `except` are tables that may differ. @throws when that does not come, and at once for
+   * rows: those are written before an answer.
+   */
+  readonly refuseChanges: (
+    before: Kept,
+    what: string,
+    except?: readonly string[] | 'all tables',
+  ) => Promise<void>
   /** What the hub has complained of since it was asked last. */
   readonly complaints: () => string
 }
-
-export interface Known {
-  readonly tokens: Readonly<Record<string, string>>
-  readonly build: Readonly<Record<string, unknown>>
-  readonly tarball: Buffer
-  readonly ids: readonly string[]
-  readonly oids: readonly string[]
-}
-
-/** A build without a recipe, with one text and one file that is none. */
-const TARBALL = tarball({
-  'shop/bin/run': '#!/bin/sh\n',
-  'shop/data': '\0'.repeat(3000),
-  'shop/readme': 'hello\n',
-})
 
 export async function startFuzzedHub(): Promise<FuzzedHub> {
   const directory = await mkdtemp(join(tmpdir(), 'fuzz-hub-'))
@@ -78,6 +75,7 @@ export async function startFuzzedHub(): Promise<FuzzedHub> {
   const ask: FuzzedHub['ask'] = async (wanted) =>
     await watched(async (url) => await exchange(url, agent, wanted))
   const known = await fill(ask)
+  const reader = new KeptReader(directory)
   return {
     known,
     ask,
@@ -94,9 +92,20 @@ export async function startFuzzedHub(): Promise<FuzzedHub> {
         await setTimeout(LOOK_AGAIN_MS)
       }
     },
+    kept: async () => await reader.read(),
+    refuseChanges: async (before, what, except) => {
+      for (let looks = 0; ; looks++) {
+        const { files, rows } = differences(before, await reader.read(), except)
+        if (files.length === 0 && rows.length === 0) return
+        if (rows.length > 0 || looks === MAX_LOOKS)
+          throw new Error(`${what}: ${[...rows, ...files].join('; ')}`)
+        await setTimeout(LOOK_AGAIN_MS)
+      }
+    },
     complaints: () => running.complaints(),
     async [Symbol.asyncDispose]() {
       agent.destroy()
+      reader[Symbol.dispose]()
       const ended = hasEnded(running.child) ? null : once(running.child, 'exit')
       running.child.kill('SIGKILL')
       await ended
@@ -197,54 +206,4 @@ async function settledUnless<T>(waiting: Promise<T>, child: ChildProcess): Promi
     }
     throw error
   }
-}
-
-async function filesBelow(directory: string, folders: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = []
-  for (const folder of folders) {
-    const entries = await readdir(join(directory, folder), { recursive: true, withFileTypes: true })
-    found.push(
-      ...entries
-        .filter((entry) => !entry.isDirectory())
-        .map(({ parentPath, name }) => join(parentPath, name)),
-    )
-  }
-  return found.sort()
-}
-
-/** Builds, releases, a withdrawn one, a file by hand and a token of every role. */
-async function fill(ask: FuzzedHub['ask']): Promise<Known> {
-  const json = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
-    const wanted = { method, path: `/api/v1${path}`, headers: { 'Content-Type': 'application/json' } }
-    const reply = await ask({ ...wanted, ...(body ? { body: Buffer.from(JSON.stringify(body)) } : {}) })
-    if (reply.status >= 300) throw new Error(`${path}: ${reply.text}`)
-    return JSON.parse(reply.text || '{}') as Record<string, unknown>
-  }
-  const builds: Record<string, unknown>[] = []
-  for (const build of ['1', '2', '3']) {
-    const body = formBody({ build, version: `1.0.${build}`, tarball: TARBALL })
-    const headers = { 'Content-Type': FORM_TYPE }
-    const reply = await ask({ method: 'POST', path: '/api/v1/apps/shop/builds', headers, body })
-    builds.push(JSON.parse(reply.text) as Record<string, unknown>)
-  }
-  const promotion = await json('POST', '/promotions', { app: 'shop', build: 2, environment: 'production' })
-  const release = (builds[0]?.['releases'] as { readonly id: string }[])[0]?.id ?? ''
-  await json('POST', `/environments/staging/releases/${release}/withdraw`, { reason: 'it was fuzzed' })
-  await json('PUT', '/environments/staging/files/profiles/package.use', {})
-  const tokens: Record<string, string> = { administrator: ADMIN_TOKEN }
-  await json('POST', '/nodes', { name: 'web1', environment: 'staging' })
-  for (const role of ROLES.slice(1)) {
-    const scope = role === 'enrol' ? { environments: ['staging'] } : {}
-    tokens[role] = String((await json('POST', '/tokens', { name: role, role, ...scope }))['token'])
-  }
-  const { overlay } = (await json('GET', '/environments/staging')) as {
-    readonly overlay: { readonly commit: string }
-  }
-  const revision = await json('GET', '/environments/staging/revisions/2')
-  const tree = JSON.parse((await ask({ path: '/overlays/staging/tree/profiles' })).text) as {
-    readonly items: readonly { readonly oid: string }[]
-  }
-  const oids = [overlay.commit, revision['commit'], revision['tree'], tree.items[0]?.oid].map(String)
-  const build = builds[1] ?? {}
-  return { tokens, build, tarball: TARBALL, ids: [release, String(promotion['id']), 'tok_none'], oids }
 }

@@ -1,6 +1,6 @@
 /** The addresses of the hub with places for names, and what may be put there. tests/access has the table that is whole. */
 import fc from 'fast-check'
-import type { Known } from './hub-process.ts'
+import type { Known } from './fill.ts'
 
 /** `$name` is a place for a value. */
 export const READ_ROUTES = [
@@ -31,6 +31,19 @@ export const READ_ROUTES = [
   '/api/v1/promotions/$id',
   '/api/v1/nodes',
   '/api/v1/nodes/$node',
+  '/api/v1/nodes/$node/restore-points',
+  '/api/v1/nodes/$node/restore-points/$point',
+  '/api/v1/nodes/$node/restore-points/$point/binpkgs/$binpkg',
+  '/api/v1/nodes/$node/restore-points/$point/dumps/shop.dump',
+  '/api/v1/nodes/$node/rollbacks',
+  '/api/v1/rollbacks',
+  '/api/v1/rollbacks/$id',
+  '/api/v1/holds',
+  '/api/v1/holds/$id',
+  '/api/v1/environments/$environment/holds',
+  '/binhost/nodes/$node/Packages',
+  '/binhost/nodes/$node/Packages.gz',
+  '/binhost/nodes/$node/$binpkg',
   '/nodes/$node/etc/portage/$setup',
   '/enroll.sh',
   '/api/v1/keys',
@@ -47,6 +60,7 @@ export const READ_ROUTES = [
   '/healthz',
   '/readyz',
   '/keys/hub.asc',
+  '/keys/binhost.asc',
   '/keys/statement.json',
 ]
 export const WRITE_ROUTES = [
@@ -62,6 +76,19 @@ export const WRITE_ROUTES = [
   'POST /api/v1/nodes',
   'DELETE /api/v1/nodes/$node',
   'POST /api/v1/nodes/$node/report',
+  'POST /api/v1/nodes/$node/restore-points',
+  'PUT /api/v1/nodes/$node/restore-points/$point/binpkgs/$binpkg',
+  'PUT /api/v1/nodes/$node/restore-points/$point/metadata/$binpkg',
+  'POST /api/v1/nodes/$node/restore-points/$point/complete',
+  'DELETE /api/v1/nodes/$node/restore-points/$point',
+  'PUT /api/v1/nodes/$node/restore-points/$point/pin',
+  'DELETE /api/v1/nodes/$node/restore-points/$point/pin',
+  'POST /api/v1/nodes/$node/rollbacks/$id/result',
+  'POST /api/v1/rollbacks',
+  'DELETE /api/v1/rollbacks/$id',
+  'POST /api/v1/holds',
+  'POST /api/v1/environments/$environment/holds',
+  'POST /api/v1/holds/$id/lift',
   'POST /api/v1/tokens',
   'POST /api/v1/keys',
   'DELETE /api/v1/tokens/$id',
@@ -156,7 +183,7 @@ export function filled(route: string, known: Known): fc.Arbitrary<string> {
   return fc.tuple(...places).map((parts) => parts.join(''))
 }
 
-function valueFor(place: string, { build, ids }: Known): fc.Arbitrary<string> {
+function valueFor(place: string, { build, ids, fleet }: Known): fc.Arbitrary<string> {
   const { tarball } = build as { readonly tarball: Readonly<Record<string, string>> }
   const good: Readonly<Record<string, readonly string[]>> = {
     $app: ['shop'],
@@ -166,7 +193,9 @@ function valueFor(place: string, { build, ids }: Known): fc.Arbitrary<string> {
     $revision: ['1', '2', '4'],
     $digest: [String(tarball['sha512']), String(tarball['sha256'])],
     $id: ids,
-    $node: ['web1'],
+    $node: ['web1', fleet.packed.node],
+    $point: [fleet.packed.point],
+    $binpkg: [fleet.packed.path, fleet.shop.name],
     $setup: ['hub/fetch', 'hub/hub-node.json', 'repos.conf/portage-hub.conf'],
     $tree: ['profiles/repo_name', 'profiles', 'metadata/layout.conf', 'app-hub/shop', 'profiles/package.use'],
     $distfile: [String(tarball['name']), `distfiles/${String(tarball['name'])}`],

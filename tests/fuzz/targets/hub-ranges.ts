@@ -1,4 +1,5 @@
-/** Ranges and conditions of distfiles, held against a plain reading of RFC 9110. */
+/** Ranges and conditions of distfiles and of what binhosts have, held against a plain reading of RFC 9110. */
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { judgeAnswer } from '../support/exchange.ts'
 import type { Answer } from '../support/exchange.ts'
@@ -9,9 +10,46 @@ import { target } from '../support/target.ts'
 import type { Target } from '../support/target.ts'
 
 export function ranges(hub: FuzzedHub): Target {
-  const whole = hub.known.tarball
   const { name, sha512 } = (hub.known.build as { readonly tarball: Readonly<Record<string, string>> }).tarball
-  const path = fc.constantFrom(`/distfiles/staging/${String(name)}`, '/api/v1/apps/shop/builds/2/tarball')
+  return rangesOf(hub, {
+    paths: [`/distfiles/staging/${String(name)}`, '/api/v1/apps/shop/builds/2/tarball'],
+    ...{ whole: hub.known.tarball, etag: `"sha512-${String(sha512)}"`, share: 50, takesRanges: true },
+  })
+}
+
+/** A package as Portage fetches it, and as its node does. */
+export function binhostPackages(hub: FuzzedHub): Target {
+  const { node, point, path, signed } = hub.known.fleet.packed
+  const etag = `"sha512-${createHash('sha512').update(signed).digest('hex')}"`
+  return rangesOf(hub, {
+    paths: [
+      `/binhost/nodes/${node}/${path}`,
+      `/api/v1/nodes/${node}/restore-points/${point}/binpkgs/${hub.known.fleet.shop.name}`,
+    ],
+    ...{ whole: signed, etag, share: 15, takesRanges: true },
+  })
+}
+
+/** The index is small and new each time: it comes whole, or not at all. */
+export function binhostIndexes(hub: FuzzedHub): Target {
+  const { node, packages } = hub.known.fleet.packed
+  const timestamp = /^TIMESTAMP: (\d+)$/m.exec(packages.toString())?.[1] ?? ''
+  return rangesOf(hub, {
+    paths: [`/binhost/nodes/${node}/Packages`],
+    ...{ whole: packages, etag: `"Packages-${timestamp}"`, share: 10, takesRanges: false },
+  })
+}
+
+interface Ranged {
+  readonly paths: readonly string[]
+  readonly whole: Buffer
+  readonly etag: string
+  readonly share: number
+  readonly takesRanges: boolean
+}
+
+function rangesOf(hub: FuzzedHub, { paths, whole, etag, share, takesRanges }: Ranged): Target {
+  const path = fc.constantFrom(...paths)
   const number = fc.oneof(
     fc.integer({ min: 0, max: whole.length + 5 }),
     fc.constantFrom(0, 1, whole.length - 1, whole.length, 2 ** 31, 2 ** 53, 1e21),
@@ -23,7 +61,6 @@ export function ranges(hub: FuzzedHub): Target {
     ['bytes=0-1', 'bytes=-5', 'bytes=3-', 'bytes=0-0,2-3', 'BYTES=1-2', 'bytes = 1-2'],
     ['-', ',', '=', ' ', '0', '9'.repeat(30), 'bytes', '*', '/', '\t'],
   ).map((text) => text.replace(/[^\t\x20-\x7e]/g, ''))
-  const etag = `"sha512-${String(sha512)}"`
   const validator = fc.oneof(
     fc.constantFrom(
       etag,
@@ -52,12 +89,12 @@ export function ranges(hub: FuzzedHub): Target {
   )
   return target({
     name: '',
-    share: 50,
+    share,
     cases: fc.record({ path, method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'), headers }),
     check: async (wanted) => {
       const answer = await hub.ask(wanted)
       const verdict = judgeAnswer(answer, wanted)
-      if (wanted.method === 'GET') compare(answer, wanted.headers, whole, etag)
+      if (wanted.method === 'GET') compare(answer, wanted.headers, { whole, etag, takesRanges })
       return verdict
     },
   })
@@ -67,7 +104,11 @@ type Conditions = { readonly Range: string } & Readonly<
   Partial<Record<'If-Range' | 'If-None-Match' | 'If-Modified-Since', string>>
 >
 
-function compare(answer: Answer, asked: Conditions, whole: Buffer, etag: string): void {
+function compare(
+  answer: Answer,
+  asked: Conditions,
+  { whole, etag, takesRanges }: Pick<Ranged, 'whole' | 'etag' | 'takesRanges'>,
+): void {
   const { status, headers, body } = answer
   if (status === 304) {
     same(body.length, 0, 'the length of what has not changed')
@@ -77,7 +118,7 @@ function compare(answer: Answer, asked: Conditions, whole: Buffer, etag: string)
   }
   same(headers['content-length'], String(body.length), 'the length told')
   if (asked['If-None-Match'] === etag) throw new Error(`status ${status} for the very ETag`)
-  const wanted = wantedRange(asked, whole.length, etag)
+  const wanted = takesRanges ? wantedRange(asked, whole.length, etag) : [0]
   if (status === 200) same(body.equals(whole), true, 'the whole')
   if (status === 206) {
     const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []

@@ -319,31 +319,36 @@ const anyValue = fc.letrec((tie) => ({
   ),
 })).any
 
+/** A sound body with its characters, its values or its whole changed. */
+export function changedJson(sound: object): fc.Arbitrary<string> {
+  return fc.oneof(
+    { arbitrary: mutatedText([JSON.stringify(sound)], JSON_PIECES), weight: 2 },
+    fc
+      .dictionary(fc.constantFrom(...Object.keys(sound), 'x', '__proto__'), anyValue, { maxKeys: 5 })
+      .map((changes) => JSON.stringify({ ...sound, ...changes })),
+    anyValue.map((whole) => JSON.stringify(whole)),
+    fc
+      .tuple(fc.constantFrom('[', '{"a":', '"a",', ' '), fc.nat(200_000))
+      .map(([piece, times]) => piece.repeat(times)),
+  )
+}
+
+export const jsonTypes = fc.constantFrom(
+  'application/json',
+  'application/json',
+  'application/json; charset=utf-16le',
+  'text/plain',
+  'application/x-www-form-urlencoded',
+)
+
 export function bodies(hub: FuzzedHub): Target {
   const cases = fc.constantFrom(...BODIES).chain(([call, sound]) => {
     const [method = '', route = ''] = call.split(' ')
-    const text = fc.oneof(
-      { arbitrary: mutatedText([JSON.stringify(sound)], JSON_PIECES), weight: 2 },
-      fc
-        .dictionary(fc.constantFrom(...Object.keys(sound), 'x', '__proto__'), anyValue, { maxKeys: 5 })
-        .map((changes) => JSON.stringify({ ...sound, ...changes })),
-      anyValue.map((whole) => JSON.stringify(whole)),
-      fc
-        .tuple(fc.constantFrom('[', '{"a":', '"a",', ' '), fc.nat(200_000))
-        .map(([piece, times]) => piece.repeat(times)),
-    )
-    const type = fc.constantFrom(
-      'application/json',
-      'application/json',
-      'application/json; charset=utf-16le',
-      'text/plain',
-      'application/x-www-form-urlencoded',
-    )
     return fc.record({
       method: fc.constant(method),
       path: filled(route, hub.known).chain((path) => fc.constantFrom(path, `${path}?dryRun=true`)),
-      text,
-      type,
+      text: changedJson(sound),
+      type: jsonTypes,
       packed: fc.constantFrom(false, false, true),
       key: fc.constantFrom(undefined, undefined, 'a', 'b'),
     })

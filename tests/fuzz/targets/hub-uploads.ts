@@ -144,7 +144,7 @@ const FORM_PIECES = [
   ],
 ]
 /** Only where the names of the parts are: changes in the tarball are the matter of other targets. */
-const changeOfForm: fc.Arbitrary<Change> = fc
+export const changeOfForm: fc.Arbitrary<Change> = fc
   .record({
     at: place,
     piece: fc.oneof(

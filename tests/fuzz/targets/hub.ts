@@ -1,8 +1,11 @@
 /** Every target that is fuzzed through the door of a running hub. */
 import type { FuzzedHub } from '../support/hub-process.ts'
 import type { Target } from '../support/target.ts'
+import { checks } from './hub-checks.ts'
+import { fleet } from './hub-fleet.ts'
 import { gitOverHttp } from './hub-git.ts'
-import { ranges } from './hub-ranges.ts'
+import { restorePoints } from './hub-points.ts'
+import { binhostIndexes, binhostPackages, ranges } from './hub-ranges.ts'
 import { bodies, headers, paths, queries } from './hub-requests.ts'
 import { resumable } from './hub-resumable.ts'
 import { sockets } from './hub-sockets.ts'
@@ -17,6 +20,11 @@ export const HUB_TARGETS: Readonly<Record<string, (hub: FuzzedHub) => Target>> =
   'http-forms': forms,
   'http-uploads': uploads,
   'http-resumable': resumable,
+  'http-points': restorePoints,
+  'http-binhost': binhostPackages,
+  'http-indexes': binhostIndexes,
+  'http-fleet': fleet,
+  'http-checks': checks,
   'http-git': gitOverHttp,
   'http-sockets': sockets,
 }
