@@ -465,6 +465,205 @@ class Recovery(NodeTest):
             kill.assert_called_once()
 
 
+class FakeService:
+    """A service that runs, and notes what is asked of it among what the commands note."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def state(self) -> str:
+        return "stopped" if EVENTS and EVENTS[-1] != "start" and "stop" in EVENTS else "started"
+
+    def change(self, verb: str) -> None:
+        EVENTS.append(verb)
+
+
+EVENTS: list[str] = []
+
+
+class Migrating(NodeTest):
+    """An upgrade of 1.0 to 2.0 that has just been merged: its build migrates the file `data`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        EVENTS.clear()
+        self.replace("Service", FakeService)
+        self.data = self.root / "data"
+        self.data.write_text("rows of 2.0, half of them\n")
+        self.note = self.root / "note"
+        self.replace("merge_point", self.merge_old)
+        self.replace("put_config_back", lambda *_: EVENTS.append("configured"))
+
+    def merge_old(self, *_: Any) -> None:
+        EVENTS.append("merged")
+        shutil.rmtree(self.paths.vdb)
+        self.install("app-acme/shop-1.0", COUNTER="9")
+
+    def began(self, *commands: str, step: str = "merging", says: Any = None, **facts: Any) -> tuple[Any, Any]:
+        told = {
+            "v": 1,
+            "schema": {"version": 2, "reversibleFrom": 2},
+            "migrate": {"commands": commands, "timeoutSec": 1},
+            "health": {"command": f"test ! -e {self.root}/unhealthy"},
+            **(says or {}),
+        }
+        ebuild = f"# portage-hub: {json.dumps(told)}\nEAPI=8\n"
+        self.install("app-acme/shop-2.0", **{"shop-2.0.ebuild": ebuild})
+        if not self.paths.points.exists():
+            restore = {"commands": [f'cp "$HUB_BACKUP_DIR/deep/a b.dump" {self.data}']}
+            self.make_point(schema={"version": 1}, instructions={"v": 1, "restore": restore})
+        node = self.node(healthPauseSec=0)
+        journal = {
+            **{"v": 1, "op": "op_1", "verb": "upgrade", "cp": "app-acme/shop", "app": "shop", "pid": 1, "point": POINT},
+            **{"before": {"cpv": "app-acme/shop-1.0", "counter": "6", "buildTime": "1"}, "fenceBefore": None},
+            **{"repo": "hub-staging", "target": "app-acme/shop-2.0", "service": "shop", "serviceWas": "started"},
+            **{"migrates": True, **facts},
+        }
+        EVENTS.append("stop")
+        node.journal.write(journal, step)
+        return node, journal
+
+    def assert_went_back(self, outcome: Any, code: str = "migrate.failed") -> None:
+        self.assertEqual((outcome["result"], outcome["status"], outcome["code"]), ("rolled_back", 21, code))
+        self.assertEqual(outcome["to"], "app-acme/shop-1.0")
+        self.assertEqual(self.data.read_text(), "x" * 100_000)
+        self.assertEqual(EVENTS, ["stop", "merged", "configured", "start"])
+        self.assertEqual(list(self.paths.state.glob("migration")), [])
+
+    def test_the_data_is_migrated_while_the_service_is_stopped(self) -> None:
+        look = f'[ "$HUB_BACKUP_DIR" = {self.paths.migration} ]; ls -A "$HUB_BACKUP_DIR"; env; umask'
+        with mock.patch.dict(os.environ, {"SECRET": "no"}):
+            node, journal = self.began(f"{{ {look}; }} > {self.note}", f"echo migrated > {self.data}")
+            outcome = hub_node.migrate_and_check(node, journal)
+        self.assertEqual((outcome["result"], outcome["status"]), ("upgraded", 0))
+        self.assertEqual((self.data.read_text(), EVENTS), ("migrated\n", ["stop", "start"]))
+        self.assertNotIn("SECRET", self.note.read_text())
+        self.assertTrue(self.note.read_text().endswith("\n0077\n"))
+        self.assertEqual((self.paths.migration.exists(), self.paths.command.exists()), (False, False))
+
+    def test_one_that_fails_or_hangs_goes_back_with_its_dump(self) -> None:
+        node, journal = self.began("true", "false | cat", f"touch {self.note}")
+        outcome = hub_node.migrate_and_check(node, journal)
+        self.assert_went_back(outcome)
+        self.assertEqual(outcome["detail"], f"migrate command 2 ended with 1: false | cat. The data is that of {POINT}")
+        self.assertFalse(self.note.exists())
+        shutil.rmtree(self.paths.vdb)
+        self.data.write_text("half")
+        EVENTS.clear()
+        outcome = hub_node.migrate_and_check(*self.began("sleep 60"))
+        self.assert_went_back(outcome)
+        self.assertIn("was not done after 1 s", outcome["detail"])
+
+    def test_cut_in_the_middle_it_is_never_begun_again(self) -> None:
+        node, _ = self.began(f"touch {self.note}", step="migrating", migration="begun")
+        self.assert_went_back(hub_node.recover(node))
+        self.assertFalse(self.note.exists())
+        self.assertEqual(node.warnings, [])
+
+    def test_cut_while_it_goes_back_the_dump_is_still_put_back(self) -> None:
+        node, journal = self.began("false")
+        with mock.patch.object(hub_node, "load_dump", side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                hub_node.migrate_and_check(node, journal)
+        EVENTS[:] = ["stop"]
+        self.assert_went_back(hub_node.recover(self.node()))
+
+    def test_cut_before_it_began_it_is_done_and_after_it_ended_it_is_not(self) -> None:
+        node, _ = self.began(f"echo once >> {self.note}")
+        self.assertEqual(hub_node.recover(node)["result"], "upgraded")
+        self.assertEqual((self.note.read_text(), EVENTS), ("once\n", ["stop", "start"]))
+        shutil.rmtree(self.paths.vdb)
+        self.paths.history.unlink()
+        EVENTS.clear()
+        node, _ = self.began(f"echo once >> {self.note}", step="checking", migration="done")
+        self.assertEqual(hub_node.recover(node)["result"], "upgraded")
+        self.assertEqual((self.note.read_text(), EVENTS), ("once\n", ["stop", "start"]))
+
+    def test_once_it_has_ended_the_dump_stays_where_it_is(self) -> None:
+        (self.root / "unhealthy").touch()
+        node, journal = self.began(f"echo migrated > {self.data}", says={"schema": {"version": 2, "reversibleFrom": 1}})
+        outcome = hub_node.migrate_and_check(node, journal)
+        self.assertEqual((outcome["status"], outcome["code"]), (21, "health.failed"))
+        self.assertEqual(self.data.read_text(), "migrated\n")
+        shutil.rmtree(self.paths.vdb)
+        outcome = hub_node.migrate_and_check(*self.began("true"))
+        self.assertEqual((outcome["status"], outcome["code"]), (22, "revert.failed"))
+        self.assertIn("schema.irreversible", outcome["detail"])
+
+    def test_without_a_dump_the_schema_decides_and_it_is_said(self) -> None:
+        self.make_point(schema={"version": 1}, instructions={"v": 1})
+        node, journal = self.began("false")
+        outcome = hub_node.migrate_and_check(node, journal)
+        self.assertEqual((outcome["status"], outcome["code"], EVENTS), (22, "revert.failed", ["stop"]))
+        self.assertIn("the data is as the migration left it", node.warnings[0])
+        shutil.rmtree(self.paths.vdb)
+        node, journal = self.began("false", says={"schema": {"version": 2, "reversibleFrom": 1}})
+        outcome = hub_node.migrate_and_check(node, journal)
+        self.assertEqual((outcome["status"], outcome["code"]), (21, "migrate.failed"))
+        self.assertEqual(self.data.read_text(), "rows of 2.0, half of them\n")
+
+    def test_where_no_service_was_stopped_it_says_what_is_lost(self) -> None:
+        node, journal = self.began("false", service=None, serviceWas=None)
+        self.assertEqual(hub_node.migrate_and_check(node, journal)["status"], 21)
+        self.assertEqual(node.warnings, ["no service was stopped: what was written since 2026-11-28T23:15:00Z is lost"])
+
+    def test_a_failed_postinst_before_it_needs_neither_dump_nor_schema(self) -> None:
+        node, journal = self.began("true")
+        outcome = hub_node.revert(node, journal, Stop("merge.postinst", "as emerge said"))
+        self.assertEqual((outcome["status"], outcome["code"]), (21, "merge.postinst"))
+        self.assertEqual(self.data.read_text(), "rows of 2.0, half of them\n")
+
+    def test_the_service_is_stopped_before_the_dump_and_started_if_nothing_comes_of_it(self) -> None:
+        folder = self.install("app-acme/shop-1.0", **{"shop-1.0.ebuild": '# portage-hub: {"v":1,"service":"shop"}\n'})
+        node = self.node()
+        pkg = node.vdb.read(folder)
+        cases: list[tuple[list[str], list[str]]] = [([], []), (["true"], ["stop", "start"])]
+        for commands, events in cases:
+            told = json.dumps({"v": 1, "migrate": {"commands": commands}})
+            node.portage.ebuild = lambda *_, text=f"# portage-hub: {told}\n": text
+            upgrade = hub_node.Upgrade(node, hub_node.UpgradeOptions("shop"))
+            journal = hub_node.begin(node, "upgrade", "app-acme/shop", pkg)
+            upgrade.stop_for_migration(journal, pkg, "app-acme/shop-2.0")
+            self.assertEqual(EVENTS, events[:1])
+            self.assertEqual(hub_node.recover(node)["result"], "unchanged")
+            self.assertEqual(EVENTS, events)
+
+
+class Leftovers(NodeTest):
+    def test_what_a_killed_run_had_begun_is_ended_but_for_daemons(self) -> None:
+        program = (
+            "import importlib.machinery as m, importlib.util as u, sys, pathlib\n"
+            f"l = m.SourceFileLoader('hub_node', {str(PROGRAM)!r})\n"
+            "h = u.module_from_spec(u.spec_from_loader('hub_node', l)); sys.modules['hub_node'] = h; l.exec_module(h)\n"
+            "h.run_command(sys.argv[1], 99, pathlib.Path(sys.argv[2]), note=pathlib.Path(sys.argv[3]))\n"
+        )
+        pids = self.root / "pids"
+        command = (
+            f"setsid sleep 61 & echo $! > {pids}.new; sleep 62 & echo $! >> {pids}.new; mv {pids}.new {pids}; wait"
+        )
+        argv = [sys.executable, "-B", "-c", program, command, str(self.root), str(self.paths.command)]
+        with subprocess.Popen(argv) as killed:
+            while not pids.exists():
+                time.sleep(0.05)
+            killed.kill()
+        daemon, child = map(int, pids.read_text().split())
+        self.addCleanup(os.kill, daemon, 9)
+        shell = int(self.paths.command.read_text().split()[0])
+        hub_node.recover(self.node())
+        self.assertEqual((is_running(shell), is_running(child), is_running(daemon)), (False, False, True))
+        self.assertFalse(self.paths.command.exists())
+
+    def test_a_note_of_another_boot_or_of_none_ends_nothing(self) -> None:
+        ran = subprocess.Popen(["sleep", "60"], start_new_session=True, env={**os.environ, "HUB_BACKUP_DIR": "x"})
+        self.addCleanup(ran.wait)
+        self.addCleanup(ran.kill)
+        for note in (f"{ran.pid} another-boot\n", "nonsense\n", ""):
+            self.paths.command.write_text(note)
+            hub_node.end_leftovers(self.paths.command)
+            self.assertIsNone(ran.poll(), note)
+        hub_node.end_leftovers(self.paths.command)
+
+
 class HubServer:
     """A hub that knows restore points and uploads, and notes what it is asked."""
 

@@ -6,6 +6,7 @@ export const UPGRADE_PREPARES = [
   'upgrade.synced',
   'upgrade.planned',
   'upgrade.fetched',
+  'upgrade.stopped',
   'backup.dumped',
   'backup.packed',
   'backup.synced',
@@ -13,6 +14,12 @@ export const UPGRADE_PREPARES = [
   'upgrade.armed',
   'upgrade.merging',
 ] as const
+
+/** Of an upgrade whose build migrates the data: half of that may have been done, so it goes back with the dump. */
+export const UPGRADE_MIGRATES = ['upgrade.migrating'] as const
+
+/** Of an upgrade whose build has migrated the data: it goes on to its end. */
+export const UPGRADE_MIGRATED = ['upgrade.migrated'] as const
 
 /** Of an upgrade whose build is in: it goes on to its end. */
 export const UPGRADE_ENDS = ['upgrade.merged', 'upgrade.checked'] as const
@@ -48,6 +55,8 @@ const OF_POINTS = ['fetch.checked', 'prune.unlisted'] as const
 
 export const ALL_STEPS: ReadonlySet<string> = new Set([
   ...UPGRADE_PREPARES,
+  ...UPGRADE_MIGRATES,
+  ...UPGRADE_MIGRATED,
   ...UPGRADE_ENDS,
   ...UPGRADE_WAITS,
   ...ROLLBACK_PREPARES,
