@@ -63,12 +63,11 @@ const tests = (): void => {
     expect(await node.read(`var/lib/portage-hub/restore-points/${point}/dump/shop.dump`)).toBe(ROWS)
   })
 
-  test('a backup or merge that fails starts the service again; a migration that is cut goes back, and is not begun again', async () => {
+  test('a backup or merge that fails starts the service again', async () => {
     await using hub = await createTestHub(HUB)
-    await using node = await openNode('migration-cut')
+    await using node = await openNode('migration-none')
     await hostWithShop(node, hub, BUILDS)
     const before = await shopState(node)
-    await node.write('var/lib/shop-test/migrate', 'true')
     await node.write('var/lib/shop-test/backup', 'false')
     expect((await hubNode(node, 'upgrade', 'shop')).result).toMatchObject({ code: 'backup.failed' })
     await expectWhole(node, before)
@@ -76,8 +75,15 @@ const tests = (): void => {
     await node.write('var/lib/shop-test/hooks/preinst-2', '#!/bin/sh\nexit 1\n', 0o755)
     expect((await hubNode(node, 'upgrade', 'shop')).result).toMatchObject({ code: 'merge.failed' })
     await expectWhole(node, before)
-    await node.bash('rm /var/lib/shop-test/hooks/preinst-2')
+    expect(await node.run('test', '-e', '/var/lib/shop-test/migrations')).toMatchObject({ status: 1 })
+  })
 
+  test('a migration that is cut goes back, and is not begun again', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('migration-cut')
+    await hostWithShop(node, hub, BUILDS)
+    const before = await shopState(node)
+    await node.write('var/lib/shop-test/migrate', 'true')
     for (const step of UPGRADE_MIGRATES) {
       expect((await hubNodeKilledAt(node, step, 'upgrade', '--lift', 'shop')).status).toBe(137)
       expect(await client.installedPackages(node)).toEqual([TWO])
@@ -91,10 +97,15 @@ const tests = (): void => {
     await node.write('var/lib/shop-test/migrate', KILL_AND_WRITE_ON)
     expect(await node.bash(UPGRADE_AND_NEXT_RUN)).toContain('"code": "migrate.failed"')
     await expectWhole(node, before)
+  })
 
+  test('killed once the data is migrated, an upgrade goes on to its end', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('migration-ended')
+    await hostWithShop(node, hub, BUILDS)
     await node.write('var/lib/shop-test/migrate', 'true')
     for (const step of UPGRADE_MIGRATED) {
-      expect((await hubNodeKilledAt(node, step, 'upgrade', '--lift', 'shop')).status).toBe(137)
+      expect((await hubNodeKilledAt(node, step, 'upgrade', 'shop')).status).toBe(137)
       const next = await hubNode(node, 'confirm')
       expect(next.result['recovered'], next.output).toMatchObject({ result: 'upgraded', to: TWO })
       expect(await node.read(DATA)).toBe('line 1\nline 2\n')
@@ -103,7 +114,7 @@ const tests = (): void => {
   })
 }
 
-const KILL_AND_WRITE_ON = `kill -9 "$PPID"; while :; do echo more >> /${DATA}; sleep 0.1; done`
+const KILL_AND_WRITE_ON = `echo more >> /${DATA}; kill -9 "$PPID"; while :; do echo more >> /${DATA}; sleep 0.1; done`
 const UPGRADE_AND_NEXT_RUN = `
   hub-node upgrade --lift shop || [ $? = 137 ]
   tail -n 1 /${DATA} | grep more
