@@ -4,7 +4,10 @@
 #   curl -fsS <hub>/enroll.sh | sh -s -- --environment staging --name web1 --token <token> --yes
 #
 # The token comes from `portage-hub token create --role enrol --environment staging`, and is good for one machine. It may
-# be given as HUB_ENROL_TOKEN or by --token-file instead: the arguments of a process can be seen by everybody here.
+# be given as HUB_ENROL_TOKEN or by --token-file instead: the arguments of a process can be seen by everybody here. If the
+# hub's answer is lost, the same command again gets it.
+#
+# `hub-node enroll` fetches and runs this file too: it asks the question itself after --show, and then says --shown.
 #
 # The hub fills in the next lines when it serves this file.
 set -eu
@@ -23,10 +26,14 @@ marker_end=@MARKER_END@
 etc=/etc/portage
 own=$etc/hub
 netrc=$own/.netrc
+# Shows the hub that a repeated enrolment is this machine's.
+pending=$own/.enrolment
 program=app-portage/hub-node
 
-environment='' name='' token=${HUB_ENROL_TOKEN:-} yes=no service=no
-unset HUB_ENROL_TOKEN
+environment='' name='' token=${HUB_ENROL_TOKEN:-} yes=no show=no shown=no service=no
+# Where hub-node reads how it ended: whether anything was changed, and why no more was.
+outcome=${HUB_ENROL_OUTCOME:-}
+unset HUB_ENROL_TOKEN HUB_ENROL_OUTCOME
 work='' group='' changed=no
 
 main() {
@@ -47,9 +54,10 @@ main() {
 	fi
 	overlay=$overlay_prefix-$environment
 	location=/var/db/repos/$overlay
-	say_plan
+	if [ $shown = no ]; then say_plan; fi
+	if [ $show = yes ]; then return; fi
 	confirm
-	if [ -z "$enrolled_name" ]; then enrol; fi
+	if [ -z "$enrolled_name" ]; then enrol; else forget_secret; fi
 	fetch_files
 	check_keys "$work/files/hub/hub.asc" "$hub_keys"
 	check_keys "$work/files/hub/binhost.asc" "$binhost_keys"
@@ -60,6 +68,7 @@ main() {
 	sync_overlay
 	install_program
 	if [ $service = yes ]; then enable_service; fi
+	tell
 	if [ $changed = yes ]; then
 		echo "$name is a node of $environment at $hub."
 	else
@@ -68,15 +77,18 @@ main() {
 }
 
 say() { echo "  $*"; }
-die() { echo "enroll.sh: $*" >&2; exit 1; }
+tell() { if [ -n "$outcome" ]; then printf 'changed=%s\n%s\n' $changed "$*" > "$outcome"; fi; }
+die() { tell "$*"; echo "enroll.sh: $*" >&2; exit 1; }
 
 read_options() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--yes | -y) yes=yes; shift; continue ;;
 		--service) service=yes; shift; continue ;;
+		--show) show=yes; shift; continue ;;
+		--shown) yes=yes shown=yes; shift; continue ;;
 		--help | -h)
-			echo "usage: enroll.sh --environment <environment> [--name <node>] [--token <token> | --token-file <file>] [--service] [--yes]"
+			echo "usage: enroll.sh --environment <environment> [--name <node>] [--token <token> | --token-file <file>] [--service] [--show | --yes]"
 			exit 0
 			;;
 		--environment | --name | --token | --token-file) [ $# -ge 2 ] || die "$1 needs a value" ;;
@@ -173,17 +185,40 @@ confirm() {
 enrol() {
 	machine=$(cat /etc/machine-id 2> /dev/null || cat /var/lib/dbus/machine-id 2> /dev/null || :)
 	case $machine in '' | *[!0-9a-f]*) machine=null ;; *) machine="\"$machine\"" ;; esac
-	printf '{"name":"%s","environment":"%s","machineId":%s}' "$name" "$environment" "$machine" > "$work/body"
+	make_secret
+	# $work is root's alone.
+	printf '{"name":"%s","environment":"%s","machineId":%s,"retrySecret":"%s"}' \
+		"$name" "$environment" "$machine" "$(cat $pending)" > "$work/body"
 	(umask 077 && : > "$work/answer")
 	# printf is the shell's own: the token is no argument of a process.
 	status=$(printf 'header = "Authorization: Bearer %s"\n' "$token" |
 		curl -q -sS -K - -o "$work/answer" -w '%{http_code}' -H 'Content-Type: application/json' \
-			--data-binary "@$work/body" "$hub/api/v1/nodes") || die "the hub does not answer: $hub"
-	[ "$status" = 201 ] || die "the hub refuses: $(value "$work/answer" detail 2> /dev/null || cat "$work/answer")"
-	mkdir -p $own
+			--data-binary "@$work/body" "$hub/api/v1/nodes") || die "the hub does not answer: $hub. The same command again goes on, also if the hub has made the node"
+	if [ "$status" != 201 ]; then
+		case $status in 4*) if [ $fresh = yes ]; then forget_secret; fi ;; esac
+		die "the hub refuses: $(value "$work/answer" detail 2> /dev/null || cat "$work/answer")"
+	fi
 	(umask 077 && printf 'machine %s login %s password %s\n' "$host" "$name" "$(value "$work/answer" token)" > "$work/netrc")
 	chown "root:$group" "$work/netrc"
 	put "$work/netrc" $netrc 640
+	forget_secret
+}
+
+# On disk before anything is sent: this may be cut before the answer comes, and the token is used up then.
+make_secret() {
+	fresh=no
+	if [ -s $pending ]; then return; fi
+	fresh=yes
+	mkdir -p $own
+	(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' > $pending.new)
+	sync $pending.new
+	mv $pending.new $pending
+	sync $own
+}
+
+forget_secret() {
+	rm -f $pending $pending.new
+	rmdir $own 2> /dev/null || :
 }
 
 fetch_files() {

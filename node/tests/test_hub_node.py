@@ -1311,8 +1311,8 @@ class Showing(NodeTest):
 
 
 @unittest.skipIf(shutil.which("gpg") is None, "no gpg")
-class KeysTest(NodeTest):
-    """Statements of the hub's keys, judged by a real GnuPG."""
+class GpgTest(NodeTest):
+    """Keys and signatures of a real GnuPG."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -1321,12 +1321,6 @@ class KeysTest(NodeTest):
         self.addCleanup(shutil.rmtree, self.signers, ignore_errors=True)
         end_agent = ["gpgconf", "--homedir", str(self.signers), "--kill", "all"]
         self.addCleanup(lambda: subprocess.run(end_agent, check=False))
-        self.old, self.new, self.package, self.stranger = map(self.make, ("old", "new", "package", "stranger"))
-        self.paths.hub.mkdir(parents=True)
-        for keyring in (self.paths.overlay_keyring, self.paths.package_keyring):
-            keyring.mkdir(mode=0o700)
-        self.keys = hub_node.HubKeys(self.paths)
-        self.keys.believe(self.paths.overlay_keyring, self.part(self.old))
 
     def gpg(self, *args: str, data: str | None = None) -> str:
         command = ["gpg", "--homedir", str(self.signers), "--batch", "--no-tty", "--passphrase", "", *args]
@@ -1341,12 +1335,25 @@ class KeysTest(NodeTest):
     def part(self, *names: str) -> dict[str, Any]:
         return {"publicKeys": self.gpg("--armor", "--export", *names), "fingerprints": list(names)}
 
+    def sign(self, text: str, name: str) -> str:
+        return self.gpg("--armor", "--detach-sign", "--local-user", name, data=text)
+
+
+class KeysTest(GpgTest):
+    """Statements of the hub's keys."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.old, self.new, self.package, self.stranger = map(self.make, ("old", "new", "package", "stranger"))
+        self.paths.hub.mkdir(parents=True)
+        for keyring in (self.paths.overlay_keyring, self.paths.package_keyring):
+            keyring.mkdir(mode=0o700)
+        self.keys = hub_node.HubKeys(self.paths)
+        self.keys.believe(self.paths.overlay_keyring, self.part(self.old))
+
     def statement(self, serial: int, *names: str) -> str:
         parts = {"overlay": self.part(*names), "binhost": self.part(self.package)}
         return json.dumps({"format": 1, "serial": serial, **parts})
-
-    def sign(self, text: str, name: str) -> str:
-        return self.gpg("--armor", "--detach-sign", "--local-user", name, data=text)
 
     def refused(self, text: str, *signatures: str) -> None:
         before = {path: path.read_bytes() for path in hub_node.files_below(self.paths.etc)}

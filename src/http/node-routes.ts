@@ -8,7 +8,7 @@ import type { Principal } from '../access/rights.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { enrolNode } from '../nodes/enrol-node.ts'
-import { renderEnrolScript } from '../nodes/enrol-script.ts'
+import { EnrolScript } from '../nodes/signed-enrol-script.ts'
 import { findEnrolledNode, findNode } from '../nodes/find-node.ts'
 import { leave } from '../nodes/leave.ts'
 import { readNodeFile } from '../nodes/node-files.ts'
@@ -16,7 +16,6 @@ import { parseNodeName } from '../nodes/node-name.ts'
 import { readStatuses } from '../nodes/read-status.ts'
 import { recordReport } from '../nodes/record-report.ts'
 import { reportSchema } from '../nodes/report.ts'
-import { trustAnchors } from '../nodes/trust-anchors.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { NodeFilter, NodeRow } from '../records/nodes.ts'
 import { authorize, principalOf } from './auth.ts'
@@ -76,10 +75,15 @@ export function nodeRoutes(hub: Hub): Router {
 /** Addresses that are no part of the API: a shell asks for them. */
 export function nodeSetupRoutes(hub: Hub): Router {
   const routes = Router()
+  const script = new EnrolScript(hub)
   routes.get('/enroll.sh', (_request, response) => {
-    const { publicUrl, overlayPrefix } = hub.config
-    const script = renderEnrolScript({ hub: publicUrl, overlayPrefix, anchors: trustAnchors(hub) })
-    response.set('Cache-Control', 'no-cache').type('text/plain').send(script)
+    response.set('Cache-Control', 'no-cache').type('text/plain').send(script.text)
+  })
+  routes.get('/enroll.sh.asc', async (_request, response) => {
+    response
+      .set('Cache-Control', 'no-cache')
+      .type('application/pgp-signature')
+      .send(await script.signature())
   })
   routes.get('/nodes/:node/etc/portage/*path', async (request, response) => {
     const node = await findEnrolledNode(hub, ownNode(request, response))

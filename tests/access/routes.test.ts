@@ -180,6 +180,7 @@ const ROUTES: readonly Route[] = [
 const OPEN = [
   'GET /',
   'GET /enroll.sh',
+  'GET /enroll.sh.asc',
   'GET /healthz',
   'GET /readyz',
   'GET /keys/hub.asc',

@@ -28,6 +28,11 @@ test('administrators see each key, what it signs and since when', async () => {
   })
 })
 
+/** Of `/enroll.sh`, by the last digits of their fingerprints. */
+async function signerOfScript(hub: TestHub): Promise<readonly string[]> {
+  return await signersOf((await hub.as(null).get('/enroll.sh.asc').buffer(true)).text)
+}
+
 async function signerOfTip(hub: TestHub): Promise<readonly string[]> {
   const newest = await hub.hub.records.overlays.newestRevision('staging')
   return await signersOf(newest?.signature ?? '')
@@ -54,6 +59,7 @@ test('after a rotation the old key signs until the overlap ends, also over a res
   expect([again.status, again.body.code]).toEqual([409, 'key.waiting'])
   const script = await hub.as(null).get('/enroll.sh')
   expect(script.text).toContain(`\nhub_keys='${old} ${next}'\n`)
+  expect(await signerOfScript(hub)).toEqual([old.slice(-16)])
 
   await hub.upload('shop', tarball({ 'shop/run': '1' }), { build: '1' })
   expect(await signerOfTip(hub)).toEqual([old.slice(-16)])
@@ -61,6 +67,7 @@ test('after a rotation the old key signs until the overlap ends, also over a res
   later.clock.set('2026-01-04T03:04:05Z')
   await later.upload('shop', tarball({ 'shop/run': '2' }), { build: '2' })
   expect(await signerOfTip(later)).toEqual([next.slice(-16)])
+  expect(await signerOfScript(later)).toEqual([next.slice(-16)])
   const served = await later.as(null).get('/keys/hub.asc').buffer(true)
   expect(served.text).toBe(later.hub.overlayKeys.publicKeys)
   expect(later.hub.overlayKeys.fingerprints).toEqual([old, next])

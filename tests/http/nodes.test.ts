@@ -1,5 +1,7 @@
 /** `/nodes`: from an enrolment token to a machine that the hub knows, and what it is told by it. */
 import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../git/support.ts'
+import { gpgWith } from '../support/gpg.ts'
 import { tarball } from '../support/tarballs.ts'
 import { COMMIT, packageOf, reportOf } from '../support/node-reports.ts'
 import { createTestHub } from '../support/test-hub.ts'
@@ -401,5 +403,13 @@ describe('what a node fetches', () => {
     expect(script.text).toContain(`\nhub='${hub.url}'\n`)
     expect(script.text).toContain(`\nhub_keys='${hub.hub.overlayKeys.current.fingerprint}'\n`)
     expect(script.text).not.toMatch(/@[A-Z_]+@/)
+    const signed = await hub.as(null).get('/enroll.sh.asc').buffer(true)
+    expect(signed.headers['content-type']).toBe('application/pgp-signature')
+    await using folder = await temporaryFolder()
+    const gpg = gpgWith(folder.path, hub.hub.overlayKeys.publicKeys)
+    expect(gpg.verify(signed.text, Buffer.from(script.text))).toBe(true)
+    expect(gpg.verify(signed.text, Buffer.from(`${script.text}#`))).toBe(false)
+    // Whoever asks again and again makes the hub sign once.
+    expect((await hub.as(null).get('/enroll.sh.asc').buffer(true)).text).toBe(signed.text)
   })
 })

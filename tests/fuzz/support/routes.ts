@@ -46,6 +46,7 @@ export const READ_ROUTES = [
   '/binhost/nodes/$node/$binpkg',
   '/nodes/$node/etc/portage/$setup',
   '/enroll.sh',
+  '/enroll.sh.asc',
   '/api/v1/keys',
   '/api/v1/tokens',
   '/api/v1/uploads/$id',

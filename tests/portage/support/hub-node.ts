@@ -11,7 +11,7 @@ const PROGRAM = resolve(import.meta.dirname, '../../../node/hub-node')
 export const POINTS = 'var/lib/portage-hub/restore-points'
 
 /** A checkout's Portage is no module that Python finds by itself. */
-const WRAPPER = `#!/bin/sh
+export const WRAPPER = `#!/bin/sh
 export PYTHONPATH=/usr/lib/portage-under-test/lib PORTAGE_USERNAME=root PORTAGE_GRPNAME=root
 exec python3 /usr/lib/hub-node "$@"
 `
