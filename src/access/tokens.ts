@@ -3,6 +3,7 @@
  * A token is 256 random bits, so a fast digest is enough to keep it by: there is nothing to guess.
  */
 import { hash, randomBytes } from 'node:crypto'
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -35,8 +36,21 @@ export async function createToken(
   token: NewToken,
 ): Promise<{ readonly secret: string; readonly row: TokenRow }> {
   const drafted = draftToken(hub.clock.now(), token)
-  await hub.records.tokens.add(drafted.row)
+  await addToken(hub, drafted.row)
   return drafted
+}
+
+async function addToken(hub: Pick<Hub, 'records' | 'clock'>, row: TokenRow): Promise<void> {
+  await hub.records.transaction(async (records) => {
+    await records.tokens.add(row)
+    const change = { type: 'token.created', subject: row.id, after: factsOf(row) } as const
+    await recordChange(records, hub.clock, change)
+  })
+}
+
+/** What the audit says of a token: never its secret, nor the digest of it. */
+function factsOf({ name, role, apps, environments, node, expiresAt }: TokenRow) {
+  return { name, role, apps, environments, node, expiresAt }
 }
 
 /** A new token that is not kept yet: `row` must be added to the records, alone or with what it belongs to. */
@@ -62,7 +76,7 @@ export async function ensureAdministrator(
   if (known) return known.revokedAt === null
   const token = { name: 'HUB_ADMIN_TOKEN', role: 'administrator', apps: null, environments: null } as const
   const lasting = { ...token, maySendCommands: true, expiresInSec: null, by: BY_SETTINGS }
-  await hub.records.tokens.add(tokenRow(now, lasting, secret))
+  await addToken(hub, tokenRow(now, lasting, secret))
   return true
 }
 
@@ -158,7 +172,12 @@ export async function revokeToken(hub: Pick<Hub, 'records' | 'clock'>, id: strin
   const row = await hub.records.tokens.find(id)
   if (!row) throw new HubError('token.unknown', `there is no token ${JSON.stringify(id.slice(0, 100))}`)
   const revokedAt = row.revokedAt ?? timestamp(hub.clock.now())
-  await hub.records.tokens.revoke(id, revokedAt)
+  if (row.revokedAt === null)
+    await hub.records.transaction(async (records) => {
+      await records.tokens.revoke(id, revokedAt)
+      const change = { type: 'token.revoked', subject: id, before: factsOf(row) } as const
+      await recordChange(records, hub.clock, change)
+    })
   return { ...row, revokedAt }
 }
 

@@ -5,6 +5,7 @@
  */
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
+import { recordChange } from '../audit/record-change.ts'
 import { parseAppName } from '../gentoo/cpv.ts'
 import { DEFAULT_VERSION_POLICY } from '../gentoo/semver-to-pv.ts'
 import type { Hub } from '../hub.ts'
@@ -114,6 +115,14 @@ async function record(hub: Needs, upload: Upload, { build, draft, listing }: Arc
     await records.builds.addListing(build.sha512, listing)
     await records.apps.raiseLastBuild(build.app, build.build)
     for (const [oid, content] of draft.texts) await records.overlays.addBlob(oid, content)
+    await recordChange(records, hub.clock, {
+      ...{ type: 'build.archived', subject: `${build.app}/${String(build.build)}` },
+      ...{ app: build.app, build: build.build },
+      after: {
+        ...{ cpv: `${build.category}/${build.pn}-${build.pv}`, version: build.semver, sha512: build.sha512 },
+        ...{ recipe: build.recipeSource, commit: build.commitId, branch: build.branch, ciUrl: build.ciUrl },
+      },
+    })
     await upload.record(records, build)
     hub.steps.reached('upload.recording')
   })

@@ -1,6 +1,7 @@
 /** Taking the result of a check: its reports are read before anything is kept, then one transaction keeps all of it. */
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -71,6 +72,10 @@ export async function recordCheck(
   if (!sent.dryRun) {
     await hub.records.transaction(async (records) => {
       await records.checks.add(check, rows)
+      await recordChange(records, hub.clock, {
+        ...{ type: 'check.recorded', subject: check.id, app, build: number },
+        after: { stage, name, status, url, summary, reports: read.map(({ counts }) => counts) },
+      })
     })
   }
   return { check, reports: rows, warnings: contradictions(status, read) }

@@ -1,4 +1,5 @@
 /** The API's answers as the commands read them: the types of what the routes send. */
+import type { auditJson } from '../http/audit-routes.ts'
 import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
 import type { policyJson } from '../http/policy-routes.ts'
@@ -21,6 +22,7 @@ import type {
   tokenJson,
 } from '../http/representations.ts'
 
+export type AuditAnswer = ReturnType<typeof auditJson>
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
 export type VerdictAnswer = Verdict

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { HUB_VERSION } from '../version.ts'
 import { addApps } from './apps.ts'
+import { addAudit } from './audit.ts'
 import { addBuild } from './build.ts'
 import { addBuilds } from './builds.ts'
 import { addCheck, addChecks } from './check.ts'
@@ -45,7 +46,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
   'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
   'Environments:': [addEnvironments, addPromote, addWhy, addWithdraw, addHold, addPolicy, addOverlay],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addWhoami, addKey],
+  'Access:': [addToken, addWhoami, addKey, addAudit],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

@@ -1,4 +1,5 @@
 /** Policies of environments as they are kept: which one holds, and setting another. */
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { HubError } from '../errors.ts'
@@ -67,7 +68,15 @@ export async function setPolicy(
     if (holding.version > 0 && JSON.stringify(holding.policy) === JSON.stringify(policy)) return holding
     const body = JSON.stringify(policy)
     const row = { environment, version: holding.version + 1, body, setBy: by, setAt: timestamp(now) }
-    if (!dryRun) await hub.records.policies.add(row)
+    if (!dryRun)
+      await hub.records.transaction(async (records) => {
+        await records.policies.add(row)
+        await recordChange(records, hub.clock, {
+          ...{ type: 'policy.set', subject: environment, environment },
+          before: { version: holding.version, ...holding.policy },
+          after: { version: row.version, ...policy },
+        })
+      })
     return policyOf(row)
   })
 }

@@ -2,6 +2,7 @@
  * Holds: what is held is promoted by nobody, by policy or by hand, until somebody lifts the hold. One that masks also takes
  * its builds from the nodes of its environment, by a line in the overlay's package.mask.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import { comparePvr, parsePvr } from '../gentoo/version.ts'
@@ -49,7 +50,10 @@ export async function setHold(hub: Needs, request: HoldRequest): Promise<Held> {
   if (environment !== null) overlayOf(hub, environment)
   const hold = await newHold(hub, request)
   if (environment === null || hold.mask === 0) {
-    if (!dryRun) await hub.records.holds.add(rowOf(hold))
+    if (!dryRun)
+      await hub.records.transaction(async (records) => {
+        await addHold({ records, clock: hub.clock }, hold)
+      })
     return { hold, published: null }
   }
   const published = await overlayOf(hub, environment).publish({
@@ -59,7 +63,7 @@ export async function setHold(hub: Needs, request: HoldRequest): Promise<Held> {
     plan: async (tree) =>
       planHeldMask(tree, [...(await hub.records.holds.masksIn(environment)), hold], new Map()),
     record: async (records, revision) => {
-      await records.holds.add(rowOf({ ...hold, heldRevision: revision }))
+      await addHold({ records, clock: hub.clock }, { ...hold, heldRevision: revision })
     },
   })
   return { hold: { ...hold, heldRevision: published.revision }, published }
@@ -88,10 +92,18 @@ export async function liftHold(hub: Needs, { id, reason, by, dryRun }: LiftReque
   const record = async (records: Records, revision: number | null): Promise<void> => {
     if (!(await records.holds.lift(id, { ...lift, liftedRevision: revision })))
       throw alreadyLifted(await findHold({ records }, id))
+    const { app, build, environment } = hold
+    await recordChange(records, hub.clock, {
+      ...{ type: 'hold.lifted', subject: id, app, build, environment, reason },
+      ...{ before: { reason: hold.reason, mask: hold.mask === 1 }, after: { revision } },
+    })
   }
   const { environment } = hold
   if (environment === null || hold.mask === 0) {
-    if (!dryRun) await record(hub.records, null)
+    if (!dryRun)
+      await hub.records.transaction(async (records) => {
+        await record(records, null)
+      })
     return { hold: { ...hold, ...lift }, published: null }
   }
   const published = await overlayOf(hub, environment).publish({
@@ -152,6 +164,16 @@ export async function newHold(
     ...{ liftedBy: null, liftedAt: null, liftedRevision: null, liftReason: null },
     ...{ category: build?.category ?? null, pn: build?.pn ?? null, pv: build?.pv ?? null },
   }
+}
+
+/** Records a new hold. Belongs into a transaction. */
+export async function addHold(hub: Pick<Hub, 'records' | 'clock'>, hold: HeldBuild): Promise<void> {
+  await hub.records.holds.add(rowOf(hold))
+  const { id, app, build, environment, reason, newer, mask, rollback, heldRevision } = hold
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'hold.set', subject: id, app, build, environment, reason },
+    after: { newer: newer === 1, mask: mask === 1, rollback, revision: heldRevision },
+  })
 }
 
 /** The row alone, without the package that it was joined with. */

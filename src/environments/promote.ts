@@ -2,6 +2,7 @@
  * Promotion: the request that a build be published in an environment, judged, carried out and remembered. What a
  * policy does by itself (staging takes each upload) is a promotion too, requested by the policy.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { HubError } from '../errors.ts'
 import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
@@ -68,7 +69,10 @@ export async function promote(hub: Needs, request: PromotionRequest): Promise<Pr
       (promotion) => promotion.environment === environment && isUnderWay(promotion),
     )
     const promotion = cutShort ?? newPromotion(hub, request)
-    if (!cutShort && !request.dryRun) await hub.records.promotions.add(promotion)
+    if (!cutShort && !request.dryRun)
+      await hub.records.transaction(async (records) => {
+        await addPromotion({ ...hub, records }, promotion)
+      })
     hub.steps.reached('promotion.requested')
     return await publishPromoted(hub, promotion, build, request.dryRun)
   })
@@ -144,6 +148,19 @@ async function endUnlessReleased(hub: Needs, publishing: PromotionRow, cause: un
   }
 }
 
+/** Records a new promotion. Belongs into a transaction. */
+export async function addPromotion(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  promotion: PromotionRow,
+): Promise<void> {
+  await hub.records.promotions.add(promotion)
+  const { id, app, build, environment, state, requestedBy, liftWithdrawal, overrideReason } = promotion
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'promotion.requested', subject: id, app, build, environment, reason: overrideReason },
+    after: { state, requestedBy, liftWithdrawal: liftWithdrawal === 1, override: overrideReason !== null },
+  })
+}
+
 /** A promotion as it is first recorded. */
 export function newPromotion(
   hub: Pick<Hub, 'clock'>,
@@ -214,8 +231,16 @@ async function move(
   const isEnd = PROMOTION_MOVES[change.state].length === 0
   const moved = { ...promotion, ...change, finishedAt: isEnd ? timestamp(hub.clock.now()) : null }
   const { state, finishedAt, releaseId, revision, detail, policyVersion } = moved
-  await hub.records.promotions.update(promotion.id, {
-    ...{ state, finishedAt, releaseId, revision, detail, policyVersion },
+  await hub.records.transaction(async (records) => {
+    await records.promotions.update(promotion.id, {
+      ...{ state, finishedAt, releaseId, revision, detail, policyVersion },
+    })
+    await recordChange(records, hub.clock, {
+      ...{ type: 'promotion.moved', subject: promotion.id, app: promotion.app, build: promotion.build },
+      environment: promotion.environment,
+      before: { state: from },
+      after: { state, detail, releaseId, revision, policyVersion },
+    })
   })
   return moved
 }

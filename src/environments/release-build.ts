@@ -1,4 +1,5 @@
 /** Publishing a build in an environment, and taking it back: one overlay revision each. */
+import { recordChange } from '../audit/record-change.ts'
 import { HubError } from '../errors.ts'
 import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
@@ -51,6 +52,16 @@ export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise
       await refuseHeld(records, build, environment)
       release = { ...newRelease(hub, request), revision }
       await records.releases.add(release)
+      await recordChange(records, hub.clock, {
+        ...{
+          type: 'release.published',
+          subject: release.id,
+          app: build.app,
+          build: build.build,
+          environment,
+        },
+        after: { revision, cpv: `${build.category}/${build.pn}-${build.pv}`, sha512: build.sha512 },
+      })
     },
     beforeSwitch: async () => await hub.blobs.linkIntoMirror(environment, build.distfileName, build.sha512),
   })
@@ -142,6 +153,16 @@ export async function withdrawRelease(hub: Needs, request: WithdrawRequest): Pro
     record: async (records, revision) => {
       release = { ...release, ...withdrawal, state: 'withdrawn', withdrawnRevision: revision }
       await records.releases.withdraw(release.id, { ...withdrawal, withdrawnRevision: revision })
+      await recordChange(records, hub.clock, {
+        ...{
+          type: 'release.withdrawn',
+          subject: release.id,
+          app: build.app,
+          build: build.build,
+          environment,
+        },
+        ...{ reason: request.reason, before: { state: 'released' }, after: { state: 'withdrawn', revision } },
+      })
     },
   })
   hub.steps.reached('withdrawal.done')

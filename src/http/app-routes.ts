@@ -1,8 +1,10 @@
 /** `/apps`: what there is, and an app's own settings. */
 import { Router } from 'express'
 import { z } from 'zod'
+import { recordChange } from '../audit/record-change.ts'
 import { parseRecipe } from '../builds/recipe.ts'
 import type { Hub } from '../hub.ts'
+import type { AppRow } from '../records/apps.ts'
 import { authorize } from './auth.ts'
 import { unknownApp, visibleApp, visibleApps } from './build-routes.ts'
 import { appJson } from './representations.ts'
@@ -46,8 +48,17 @@ export function appRoutes(hub: Hub): Router {
         : { defaultRecipe: defaultRecipe === null ? null : JSON.stringify(parseRecipe(defaultRecipe)) }),
       ...(versionPolicy === undefined ? {} : { versionPolicy: JSON.stringify(versionPolicy) }),
     }
-    if (!isDryRun(request) && Object.keys(change).length > 0) await hub.records.apps.update(name, change)
+    if (!isDryRun(request) && Object.keys(change).length > 0) await changeApp(hub, app, change)
     response.json(appJson({ ...app, ...change }))
   })
   return routes
+}
+
+async function changeApp(hub: Hub, app: AppRow, change: Partial<AppRow>): Promise<void> {
+  await hub.records.transaction(async (records) => {
+    await records.apps.update(app.name, change)
+    const before = Object.fromEntries(Object.keys(change).map((name) => [name, app[name as keyof AppRow]]))
+    const told = { type: 'app.changed', subject: app.name, app: app.name } as const
+    await recordChange(records, hub.clock, { ...told, before, after: change })
+  })
 }

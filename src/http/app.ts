@@ -6,6 +6,7 @@ import type { Hub } from '../hub.ts'
 import { HUB_VERSION } from '../version.ts'
 import { appRoutes } from './app-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
@@ -66,6 +67,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     holdRoutes(hub),
     tokenRoutes(hub),
     keyRoutes(hub),
+    auditRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),

@@ -5,6 +5,7 @@ import type { RequestHandler, Response } from 'express'
 import { authenticate, authenticateForEnrolment, digestOf, knownPrincipal } from '../access/tokens.ts'
 import { demand } from '../access/rights.ts'
 import type { Principal, Right } from '../access/rights.ts'
+import { actingAs } from '../audit/actor.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 
@@ -18,7 +19,13 @@ export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
         ? await authenticateForEnrolment(hub, digestOf(secretOf(authorization)))
         : await authenticateRequest(hub, request)
     if (principal !== null) response.locals['principal'] = principal
-    next()
+    const requestId = response.getHeader('X-Request-Id')
+    const actor = {
+      ...{ name: principal?.name ?? 'nobody', role: principal?.role ?? 'nobody' },
+      ...{ tokenId: principal?.tokenId ?? null, address: request.ip ?? null },
+      requestId: typeof requestId === 'string' ? requestId : null,
+    }
+    actingAs(actor, next)
   }
 }
 

@@ -5,6 +5,7 @@ import { settleUpload, takeUpload } from '../builds/partial-upload.ts'
 import { receiveBuild } from '../builds/receive-build.ts'
 import type { ReceivedBuild } from '../builds/receive-build.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
+import { addPromotion } from '../environments/promote.ts'
 import { carryOutUpload, promotionsOfUpload } from '../environments/promote-upload.ts'
 import type { UploadPromotion } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
@@ -122,7 +123,7 @@ async function answerUpload(
     dryRun,
     record: async (records, build) => {
       const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
-      for (const promotion of promotions) await records.promotions.add(promotion)
+      for (const promotion of promotions) await addPromotion({ ...hub, records }, promotion)
       if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
       if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },

@@ -4,6 +4,7 @@ import { lasting } from './finding.ts'
 import type { Finding, OnProgress } from './finding.ts'
 import type { DataFolder } from './open-data-folder.ts'
 import { verifyArchive } from './verify-archive.ts'
+import { verifyAudit } from './verify-audit.ts'
 import { verifyHistory } from './verify-history.ts'
 import { verifyMirror } from './verify-mirror.ts'
 import { verifyPackages } from './verify-packages.ts'
@@ -26,6 +27,7 @@ export async function* verifyArchiveAndOverlays(
   await using _threads = { [Symbol.asyncDispose]: closeDigestWorkers }
   yield* guarded('archive', verifyArchive(folder, onProgress))
   yield* guarded('restore points', verifyRestorePoints(folder, onProgress))
+  yield* guarded('audit', verifyAudit(folder, onProgress))
   yield* guarded('builds', verifyBuildTexts(records, texts, onProgress))
   for (const { name: environment } of config.environments) {
     const needs = { records, texts, environment }

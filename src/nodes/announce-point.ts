@@ -1,12 +1,13 @@
 /** The question before an upload: a node names the files of a restore point, and hears which of them the hub lacks. */
 import { createHash } from 'node:crypto'
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { FileKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import { findEnrolledNode } from './find-node.ts'
 import { findHeldImage } from './held-image.ts'
-import { pointTurn } from './restore-point.ts'
+import { pointChange, pointTurn } from './restore-point.ts'
 import type { Announcement } from './restore-point.ts'
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'config' | 'steps' | 'turns'>
@@ -52,6 +53,7 @@ export async function announcePoint(
     if (!dryRun) {
       await hub.records.transaction(async (records) => {
         await records.restorePoints.add(point, files)
+        await recordChange(records, hub.clock, pointChange('restore_point.announced', point))
       })
       hub.steps.reached('point.announced')
     }

@@ -2,6 +2,7 @@
  * The end of an upload: every file is here, and each package among them is one that the hub may give back to its node. A
  * point is complete as a whole or refused as a whole; packages of a refused one are in no index.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
 import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
 import { judgeBinpkg } from '../binpkgs/judge-binpkg.ts'
@@ -16,7 +17,7 @@ import type { BinpkgRow } from '../records/binpkgs.ts'
 import type { PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import type { Adoption } from '../storage/blob-store.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
-import { BLOB_TURN, blobOf, findPoint, pointTurn } from './restore-point.ts'
+import { BLOB_TURN, blobOf, findPoint, pointChange, pointTurn } from './restore-point.ts'
 
 type Needs = Pick<
   Hub,
@@ -151,15 +152,18 @@ async function keep(hub: Needs, point: RestorePointRow, all: readonly Signed[]):
 /** Gives the index's new TIMESTAMP; null if no package is new, and the index as it was. */
 async function record(
   hub: Needs,
-  { node, id }: RestorePointRow,
+  point: RestorePointRow,
   rows: readonly BinpkgRow[],
 ): Promise<number | null> {
+  const { node, id } = point
   const now = hub.clock.now()
-  return await hub.records.transaction(async ({ binpkgs, restorePoints }) => {
+  return await hub.records.transaction(async (records) => {
+    const { binpkgs, restorePoints } = records
     await restorePoints.finish(
       { node, id },
       { state: 'complete', refusal: null, completedAt: timestamp(now) },
     )
+    await recordChange(records, hub.clock, pointChange('restore_point.completed', point))
     if (rows.length === 0) return null
     const before = (await binpkgs.timestampSec(node)) ?? FIRST_TIMESTAMP_SEC
     const timestampSec = nextTimestampSec(before, unixSeconds(now))
@@ -206,9 +210,12 @@ async function refuse(
 ): Promise<void> {
   const key = { node: point.node, id: point.id }
   const refusal = `${code}: ${message}`.slice(0, 2000)
-  await hub.records.transaction(async ({ restorePoints }) => {
+  await hub.records.transaction(async (records) => {
+    const { restorePoints } = records
     await restorePoints.finish(key, { state: 'refused', refusal, completedAt: timestamp(hub.clock.now()) })
     await restorePoints.forgetBytes(key)
+    const change = { ...pointChange('restore_point.refused', point), after: { refusal } }
+    await recordChange(records, hub.clock, change)
   })
   for (const sha512 of new Set(files.map(blobOf))) await removeUnneededBlob(hub, sha512)
   hub.log.warn({ node: point.node, point: point.id, refusal }, 'a restore point was refused')

@@ -1,4 +1,5 @@
 /** Enrolment: a machine gets its name, its environment and a token of its own. */
+import { recordChange } from '../audit/record-change.ts'
 import { may } from '../access/rights.ts'
 import type { Principal } from '../access/rights.ts'
 import { draftToken } from '../access/tokens.ts'
@@ -73,6 +74,10 @@ export async function enrolNode(
     const enrolled = before ? { ...before, tokenId: row.id } : made
     await records.tokens.add(row)
     await records.nodes.put(enrolled)
+    await recordChange(records, hub.clock, {
+      ...{ type: 'node.enrolled', subject: name, node: name, environment },
+      after: { machineId: enrolment.machineId, token: row.id, again: before !== null },
+    })
     return enrolled
   })
   hub.steps.reached('enrol.recorded')

@@ -1,3 +1,4 @@
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
 import type { NodeRow } from '../records/nodes.ts'
@@ -17,6 +18,8 @@ export async function leave(
     await hub.records.transaction(async (records) => {
       await records.tokens.revoke(node.tokenId, leftAt)
       await records.nodes.leave(name, leftAt)
+      const change = { type: 'node.left', subject: name, node: name, environment: node.environment } as const
+      await recordChange(records, hub.clock, change)
     })
   }
   return { ...node, leftAt }

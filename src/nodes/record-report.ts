@@ -34,7 +34,7 @@ export async function recordReport(
     const packages = withTimes(name, identified, before, reportedAt)
     const state = { reportedAt, syncedCommit: report.sync.commit, body: JSON.stringify(report), packages }
     await records.nodes.saveReport(name, state)
-    await keepRehearsals(records, name, report)
+    await keepRehearsals({ records, clock: hub.clock }, name, report)
   })
 }
 

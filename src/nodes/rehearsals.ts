@@ -1,8 +1,9 @@
 /** What a report says of rehearsals: dumps that the node restored into a scratch database, and whether that worked. */
 import { z } from 'zod'
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
-import type { Rehearsal } from '../records/restore-points.ts'
-import type { Records } from '../records/records.ts'
+import type { Hub } from '../hub.ts'
+import type { PointKey, Rehearsal } from '../records/restore-points.ts'
 import type { Report } from './report.ts'
 import { RESTORE_POINT_ID } from './report.ts'
 
@@ -18,7 +19,7 @@ const rehearsalSchema = z.object({
  * that is announced later gets its own then. What is no rehearsal of this form is passed over.
  */
 export async function keepRehearsals(
-  { restorePoints }: Pick<Records, 'restorePoints'>,
+  hub: Pick<Hub, 'records' | 'clock'>,
   node: string,
   { rehearsed }: Pick<Report, 'rehearsed'>,
 ): Promise<void> {
@@ -30,10 +31,16 @@ export async function keepRehearsals(
     const known = newest.get(data.restorePoint)
     if (known === undefined || known.at <= rehearsal.at) newest.set(data.restorePoint, rehearsal)
   }
-  const points = await restorePoints.findAll(node, [...newest.keys()])
+  const points = await hub.records.restorePoints.findAll(node, [...newest.keys()])
   for (const { id, rehearsedAt } of points) {
     const rehearsal = newest.get(id)
     if (rehearsal && (rehearsedAt === null || rehearsedAt < rehearsal.at))
-      await restorePoints.rehearsed({ node, id }, rehearsal)
+      await keep(hub, { node, id }, rehearsal)
   }
+}
+
+async function keep(hub: Pick<Hub, 'records' | 'clock'>, key: PointKey, rehearsal: Rehearsal): Promise<void> {
+  await hub.records.restorePoints.rehearsed(key, rehearsal)
+  const change = { type: 'restore_point.rehearsed', subject: key.id, node: key.node } as const
+  await recordChange(hub.records, hub.clock, { ...change, after: { ...rehearsal } })
 }

@@ -1,4 +1,5 @@
 /** A restore point goes: out of the records and the binhost first, its bytes last. What one may need to go back to stays. */
+import { recordChange } from '../audit/record-change.ts'
 import { nextTimestampSec } from '../binpkgs/binhost-index.ts'
 import { FIRST_TIMESTAMP_SEC } from '../binpkgs/binhosts.ts'
 import { timestamp, unixSeconds } from '../clock.ts'
@@ -8,7 +9,7 @@ import type { Records } from '../records/records.ts'
 import type { BinpkgRow } from '../records/binpkgs.ts'
 import type { PointKey, RestorePointRow } from '../records/restore-points.ts'
 import { removeUnneededBlob } from './remove-unneeded-blob.ts'
-import { blobOf, findPoint, pointTurn, rollbackTurn } from './restore-point.ts'
+import { blobOf, findPoint, pointChange, pointTurn, rollbackTurn } from './restore-point.ts'
 
 export type RemovalNeeds = Pick<Hub, 'records' | 'clock' | 'turns' | 'binpkgBlobs' | 'binhosts' | 'log'>
 
@@ -76,7 +77,12 @@ export async function keepPoint(
   return await hub.turns.run(pointTurn(key.node), async () => {
     const point = await findPoint(hub, key)
     const keptAt = keep ? (point.keptAt ?? timestamp(hub.clock.now())) : null
-    if (!dryRun && keptAt !== point.keptAt) await hub.records.restorePoints.keep(key, keptAt)
+    if (!dryRun && keptAt !== point.keptAt)
+      await hub.records.transaction(async (records) => {
+        await records.restorePoints.keep(key, keptAt)
+        const change = { ...pointChange('restore_point.kept', point), after: { keptAt } }
+        await recordChange(records, hub.clock, { ...change, before: { keptAt: point.keptAt } })
+      })
     return { ...point, keptAt }
   })
 }
@@ -105,6 +111,7 @@ async function remove(hub: RemovalNeeds, point: RestorePointRow, evenNewest: boo
     // Once more, where nothing comes between: a rollback of all nodes takes no turn of each.
     await refuseNeeded({ records }, point, evenNewest)
     await records.restorePoints.remove(key)
+    await recordChange(records, hub.clock, pointChange('restore_point.removed', point))
     return await hidePackages(hub, records, node, await records.binpkgs.removeUnneeded(node, uploads))
   })
   if (gone.length > 0) await hub.binhosts.hide(node, gone, timestampSec)

@@ -3,6 +3,7 @@
  * list is bounded, since whoever has a node's token may send anything. No name becomes a path of the hub's.
  */
 import { z } from 'zod'
+import type { Change, ChangeType } from '../audit/changes.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { FileKind, PointKey, RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
@@ -96,6 +97,14 @@ export async function findPoint(hub: Pick<Hub, 'records'>, key: PointKey): Promi
     'restore_point.unknown',
     `${key.node} has no restore point ${JSON.stringify(key.id.slice(0, 100))} here`,
   )
+}
+
+/** What the audit says of a change of the point. */
+export function pointChange(
+  type: Extract<ChangeType, `restore_point.${string}`>,
+  { node, id, app, cpv, reason, encrypted }: RestorePointRow,
+): Change {
+  return { type, subject: id, node, app, after: { cpv, takenFor: reason, encrypted: encrypted === 1 } }
 }
 
 /** Which blob has the file's bytes, or stands for them. */

@@ -2,8 +2,9 @@
  * A rollback of all nodes of an environment: one wish per node, and holds with masks so that nothing brings back what they
  * leave. All of it becomes true together, with one revision of the overlay.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
-import { holdMessage, newHold, rowOf, standingUnheld } from '../environments/holds.ts'
+import { addHold, holdMessage, newHold, standingUnheld } from '../environments/holds.ts'
 import { HubError } from '../errors.ts'
 import { comparePvr, parsePvr } from '../gentoo/version.ts'
 import type { Hub } from '../hub.ts'
@@ -15,7 +16,7 @@ import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
 import type { Records } from '../records/records.ts'
 import type { EnvironmentRollbackRow, RollbackRow } from '../records/rollbacks.ts'
-import { waiting } from './roll-back.ts'
+import { addRollback, waiting } from './roll-back.ts'
 import { outlooksOf } from './rollback-outlook.ts'
 import type { NodeOutlook } from './rollback-outlook.ts'
 
@@ -75,8 +76,14 @@ export async function rollBackEnvironment(
       holds = newHolds.map((hold) => ({ ...hold, heldRevision: revision }))
       await refuseOpen(records, rollbacks)
       await records.rollbacks.addForEnvironment(rollback)
-      for (const row of rollbacks) await records.rollbacks.add(row)
-      for (const hold of holds) await records.holds.add(rowOf(hold))
+      const within = { records, clock: hub.clock }
+      await recordChange(records, hub.clock, {
+        ...{ type: 'environment_rollback.requested', subject: rollback.id, app, environment },
+        ...{ build: target.build, reason: request.reason },
+        after: { withDump: request.withDump, force: request.force, nodes: rollbacks.map(({ node }) => node) },
+      })
+      for (const row of rollbacks) await addRollback(within, row)
+      for (const hold of holds) await addHold(within, hold)
     },
   })
   return { rollback, nodes, rollbacks: dryRun ? [] : rollbacks, holds, published }

@@ -2,6 +2,7 @@
  * A rollback that is asked for at the hub: judged by what the hub knows, then carried out by the node at its next contact,
  * which judges again by what it finds.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { findBuildOfCpv } from '../builds/find-build-of-cpv.ts'
 import { recipeFromJson } from '../builds/recipe.ts'
 import { timestamp } from '../clock.ts'
@@ -82,10 +83,20 @@ export async function requestRollback(hub: Needs, request: RollbackRequest): Pro
       await findPoint({ records }, { node, id: point.id })
       const open = await records.rollbacks.findOpen(node, app)
       if (open) throw waiting(open)
-      if (!dryRun) await records.rollbacks.add(rollback)
+      if (!dryRun) await addRollback({ records, clock: hub.clock }, rollback)
     })
   })
   return { rollback, preview }
+}
+
+/** Records a new one. Belongs into a transaction. */
+export async function addRollback(hub: Pick<Hub, 'records' | 'clock'>, rollback: RollbackRow): Promise<void> {
+  await hub.records.rollbacks.add(rollback)
+  const { id, node, app, point, withDump, force, environmentRollback } = rollback
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'rollback.requested', subject: id, node, app },
+    after: { restorePoint: point, withDump: withDump === 1, force: force === 1, environmentRollback },
+  })
 }
 
 /** @throws {HubError} `rollback.unknown`. */
@@ -106,7 +117,16 @@ export async function endRollback(
 ): Promise<RollbackRow> {
   const before = await findRollback(hub, id)
   const end = { state, detail, finishedAt: timestamp(hub.clock.now()) }
-  if (await hub.records.rollbacks.finish(id, end)) return { ...before, ...end }
+  const isEnded = await hub.records.transaction(async (records) => {
+    if (!(await records.rollbacks.finish(id, end))) return false
+    const { node, app } = before
+    await recordChange(records, hub.clock, {
+      ...{ type: 'rollback.ended', subject: id, node, app },
+      ...{ before: { state: before.state }, after: { state, detail } },
+    })
+    return true
+  })
+  if (isEnded) return { ...before, ...end }
   if (before.state === state) return before
   throw new HubError('rollback.ended', `${id} is ${before.state} since ${before.finishedAt ?? 'just now'}`)
 }

@@ -2,6 +2,7 @@
  * A new key takes over from the one that signs, after a time in which both are published and the old one signs: Portage
  * checks each commit and each package with the keys that the node has, so nodes must have the new one first.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { unixSeconds } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -26,7 +27,7 @@ export interface Rotation {
  *   before it signs.
  */
 export async function rotateKey(
-  hub: Pick<Hub, 'keys' | 'clock' | 'turns' | 'log'>,
+  hub: Pick<Hub, 'keys' | 'clock' | 'turns' | 'log' | 'records'>,
   { purpose, overlapSec, lifeSec, by, dryRun = false }: Rotation,
 ): Promise<HubKey | null> {
   return await hub.turns.run('keys', async () => {
@@ -41,6 +42,11 @@ export async function rotateKey(
     if (dryRun) return null
     const signsFromSec = unixSeconds(hub.clock.now()) + overlapSec
     const made = await hub.keys.add(purpose, { signsFromSec, lifeSec })
+    const facts = { purpose, signsFromSec, lifeSec }
+    await hub.records.transaction(async (records) => {
+      const change = { type: 'key.created', subject: made.key.fingerprint, after: facts } as const
+      await recordChange(records, hub.clock, change)
+    })
     hub.log.info(
       { purpose, fingerprint: made.key.fingerprint, signsFromSec, by },
       'a new signing key was made',

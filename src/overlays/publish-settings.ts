@@ -2,6 +2,7 @@
  * What is in an overlay whatever is released there: the files that follow from the settings, and the program of nodes.
  * Its first revision, and a further one when they changed.
  */
+import { recordChange } from '../audit/record-change.ts'
 import { HubError } from '../errors.ts'
 import { objectId } from '../git/objects.ts'
 import { EMPTY_TREE, lookup } from '../git/tree.ts'
@@ -14,7 +15,7 @@ import { overlayName, planSettings } from './plan-overlay.ts'
 import type { OverlayPlan } from './plan-overlay.ts'
 import { HUB_VERSION } from '../version.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'config' | 'records' | 'hubNode' | 'log'>
+type Needs = Pick<Hub, 'overlays' | 'config' | 'records' | 'hubNode' | 'log' | 'clock'>
 
 /**
  * Publishes a revision if the overlay's own files are not what the settings say.
@@ -23,6 +24,7 @@ type Needs = Pick<Hub, 'overlays' | 'config' | 'records' | 'hubNode' | 'log'>
 export async function publishSettings(hub: Needs, environment: string): Promise<void> {
   const overlay = overlayOf(hub, environment)
   checkName(hub, environment, overlay.state?.tree ?? EMPTY_TREE)
+  const before = overlay.state?.revision ?? 0
   await overlay.publish({
     author: 'Portage Hub',
     message:
@@ -31,6 +33,11 @@ export async function publishSettings(hub: Needs, environment: string): Promise<
       const program = await planProgram(hub, environment, tree)
       const categories = program.size === 0 ? [] : HUB_NODE_CATEGORIES
       return new Map([...planSettings(hub.config, environment, tree, categories), ...program])
+    },
+    record: async (records, revision) => {
+      if (revision === before) return
+      const change = { type: 'overlay.settings_published', subject: environment, environment } as const
+      await recordChange(records, hub.clock, { ...change, after: { revision } })
     },
   })
 }

@@ -1,4 +1,5 @@
 /** Hand-kept files of an overlay: profiles, masks, licences, static ebuilds such as those of acct-user. */
+import { recordChange } from '../audit/record-change.ts'
 import { HubError } from '../errors.ts'
 import { lookup } from '../git/tree.ts'
 import type { Tree } from '../git/tree.ts'
@@ -10,7 +11,7 @@ import { GENERATED_PATHS, HELD_MASK, WITHDRAWN_MASK, categoriesOf } from './plan
 import type { PlannedFile } from './plan-overlay.ts'
 import { renderCategories } from '../gentoo/profiles.ts'
 
-type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'steps' | 'hubNode'>
+type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'steps' | 'hubNode' | 'clock'>
 
 export interface HandKeptFile {
   readonly environment: string
@@ -46,6 +47,14 @@ export async function putOverlayFile(hub: Needs, file: HandKeptFile): Promise<Pu
     byHand: file.path,
     dryRun: file.dryRun,
     plan: (tree) => Promise.resolve(planFile(hub, tree, file)),
+    record: async (records, revision) => {
+      const { environment, path, content } = file
+      await recordChange(records, hub.clock, {
+        type: content === null ? 'overlay.file_removed' : 'overlay.file_put',
+        ...{ subject: `${environment}/${path}`, environment },
+        after: { revision, sizeBytes: content === null ? null : content.byteLength },
+      })
+    },
   })
   hub.steps.reached('file.put')
   return published

@@ -1,6 +1,7 @@
 /** The ledger: one object per table group, and `transaction` for writes that belong together. */
 import type { Db } from './database.ts'
 import { AppRecords } from './apps.ts'
+import { AuditRecords } from './audit.ts'
 import { BuildRecords } from './builds.ts'
 import { CheckRecords } from './checks.ts'
 import { HoldRecords } from './holds.ts'
@@ -36,6 +37,7 @@ export class Records {
   readonly nodes: NodeRecords
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
+  readonly audit: AuditRecords
 
   constructor(db: Db, knownTokens = new KnownTokens()) {
     this.#db = db
@@ -56,6 +58,7 @@ export class Records {
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)
+    this.audit = new AuditRecords(db)
   }
 
   /**

@@ -20,7 +20,17 @@ interface Import {
 }
 
 /** In the order in which a build passes through them, rights first: a room may call a room on its left. */
-const ROOMS = ['access', 'builds', 'checks', 'distfiles', 'binpkgs', 'overlays', 'environments', 'nodes']
+const ROOMS = [
+  'audit',
+  'access',
+  'builds',
+  'checks',
+  'distfiles',
+  'binpkgs',
+  'overlays',
+  'environments',
+  'nodes',
+]
 const PURE = ['gentoo', 'git']
 const KEEPING = ['storage', 'records']
 /** Files of src/ itself that are no door: config, log, clock and the like. The doors are areas of their own. */
