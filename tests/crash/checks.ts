@@ -11,6 +11,7 @@ import type { BuildRow } from '../../src/records/builds.ts'
 import type { ReleaseRow } from '../../src/records/releases.ts'
 import { send } from '../support/raw-http.ts'
 import { findingsIn } from '../support/verify.ts'
+import { checkFleet } from './check-fleet.ts'
 import { settingsOf } from './hub-process.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -22,6 +23,8 @@ const LOCK = 'var/hub.lock-'
 export class Checked {
   readonly distfiles = new Set<string>()
   readonly revisions = new Map<string, number>()
+  /** Of restore points and binhosts. */
+  readonly fleetFiles = new Set<string>()
 }
 
 interface Scene {
@@ -48,6 +51,7 @@ export async function checkFolder(scene: Scene): Promise<readonly string[]> {
     ...(await checkHandKept(scene.ledger, folder)),
     ...(await checkRevisions(scene, folder)),
     ...(await checkViews(scene.ledger, folder)),
+    ...(await checkFleet({ ...scene, folder, fleet: scene.ledger.fleet, seen: scene.checked.fleetFiles })),
     ...(await checkFiles(folder, builds)),
   ]
   findings.push(...(await findingsIn(folder)).map((finding) => `verify: ${finding}`))
@@ -232,6 +236,8 @@ async function checkFiles(folder: DataFolder, builds: readonly BuildRow[]): Prom
     ].map((name) => `var/${name}`),
     ...builds.map(({ sha512 }) => `distfiles/archive/${sha512.slice(0, 2)}/${sha512}`),
   ])
+  for await (const { sha512 } of folder.records.restorePoints.neededBlobs())
+    expected.add(`binpkgs/${sha512.slice(0, 2)}/${sha512}`)
   for (const { id, build } of await folder.records.partialUploads.all())
     if (build === null) expected.add(`var/partial-uploads/${id}`)
   for (const environment of ENVIRONMENTS) {

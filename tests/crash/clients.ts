@@ -6,7 +6,9 @@ import { git } from '../git/support.ts'
 import type { Standing, Standings } from './ledger.ts'
 import { HubGone, ask, askJson, found } from './requests.ts'
 import type { Client, World } from './requests.ts'
+import { nodeClient } from './nodes.ts'
 import { uploadInPieces } from './resumable.ts'
+import { HELD_APP, keepRules } from './rules.ts'
 import { byForm, byPush, byPut, disputeBuild, sha512, uploadByKey, uploader } from './uploaders.ts'
 import { treeOfClone, treeOfListing, treeOfPack, treeOfZip } from './views.ts'
 
@@ -15,7 +17,9 @@ const ENVIRONMENTS = ['staging', 'production'] as const
 /** Promotes a build to production, takes it back, or puts it there again. One of these at a time owns a build. */
 function manager(share: number, shares: number): Client {
   return async (world) => {
-    const mine = world.ledger.acknowledgedBuilds().filter(({ build }) => build % shares === share)
+    const mine = world.ledger
+      .acknowledgedBuilds()
+      .filter(({ app, build }) => app !== HELD_APP && build % shares === share)
     const chosen = world.random.pick(mine)
     if (!chosen) return
     const standing = world.ledger.standing(chosen.app, chosen.build)
@@ -186,6 +190,9 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
   manager0: manager(0, 2),
   manager1: manager(1, 2),
   keeper: keepByHand,
+  rules: keepRules,
+  node1: nodeClient('web1'),
+  node2: nodeClient('web2'),
   git: syncByGit,
   http: syncByHttp,
   zip: pollZip,

@@ -14,35 +14,41 @@ export interface Kill {
 
 /** Steps that only a start passes. */
 const OF_START: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:start|sweep)\./.test(step)))
-/** Steps that few clients lead to. */
-const RARE: ReadonlySet<Step> = new Set(['withdrawal.done', 'file.put', 'zip.made'])
-/** No client here is a node. `tests/nodes/complete-point.test.ts` and `tests/http/repeated-enrolment.test.ts` stop the work at these. */
-const OF_NODES: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:enrol|point)\./.test(step)))
-/** What is planned here, in turn. */
-export const KILLED_AT = STEPS.filter((step) => !OF_NODES.has(step))
+/** Steps that few clients lead to, and those that one comes by now and then. */
+const RARE: ReadonlySet<Step> = new Set([
+  ...(['withdrawal.done', 'file.put', 'zip.made'] as const),
+  ...STEPS.filter((step) => step.startsWith('point.')),
+])
+const SELDOM: ReadonlySet<Step> = new Set(['enrol.recorded'])
 /** Crashes that leave much to do for the start after them. */
-const BEFORE_START: readonly Step[] = ['blob.linked', 'upload.recording', 'blob.adopted']
+const BEFORE_START: readonly Step[] = ['blob.linked', 'upload.recording', 'blob.adopted', 'point.recording']
 const UNFINISHED: readonly Step[] = ['upload.recorded', 'revision.recorded', 'pack.placed', 'ref.locked']
 
 /** Kills at named steps, which go on with the seed about where the seed before ended, and others in between. */
 export function planKills(count: number, seed: number, random: Random): readonly Kill[] {
   const kills: Kill[] = []
-  let next = (seed * Math.ceil(count * 0.4)) % KILLED_AT.length
+  let next = (seed * Math.ceil(count * 0.4)) % STEPS.length
   while (kills.length < count) {
     for (let named = 0; named < 2; named++)
-      kills.push(...killsAt(KILLED_AT[next++ % KILLED_AT.length] as Step, random))
+      kills.push(...killsAt(STEPS[next++ % STEPS.length] as Step, random))
     kills.push(...killsByChance(random))
   }
   return kills.slice(0, count)
 }
 
 function killsAt(step: Step, random: Random): readonly Kill[] {
-  if (!OF_START.has(step)) return [{ phase: 'work', at: step, count: 1 + random.int(RARE.has(step) ? 3 : 8) }]
+  if (!OF_START.has(step)) return [{ phase: 'work', at: step, count: 1 + random.int(mostOf(step)) }]
   const before = random.pick(step.startsWith('sweep') ? BEFORE_START : UNFINISHED) as Step
   return [
     { phase: 'work', at: before, count: 1 + random.int(3) },
     { phase: 'start', at: step, count: 1 },
   ]
+}
+
+/** At the latest of which the kill comes, in one life of a hub. */
+function mostOf(step: Step): number {
+  if (SELDOM.has(step)) return 1
+  return RARE.has(step) ? 3 : 8
 }
 
 function killsByChance(random: Random): readonly Kill[] {

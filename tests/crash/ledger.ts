@@ -3,6 +3,8 @@
  * happened wholly or not at all, and is known only after the next look.
  */
 
+import { FleetLedger } from './fleet-ledger.ts'
+
 /** One build number: the bytes that were sent for it (more than one if clients dispute it), and those acknowledged. */
 export interface SentBuild {
   readonly app: string
@@ -58,6 +60,7 @@ export class Ledger {
   readonly builds = new Map<string, SentBuild>()
   readonly keyed = new Map<string, KeyedUpload>()
   readonly pieces: PiecemealUpload[] = []
+  readonly fleet = new FleetLedger()
   readonly production = new Map<string, Standings>()
   /** By path of staging: the contents that it may have; null for none. */
   readonly files = new Map<string, Set<string | null>>()

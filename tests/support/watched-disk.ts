@@ -55,7 +55,8 @@ function watchedHandle(handle: FileHandle, path: string, listener: Listener): Fi
       const value: unknown = Reflect.get(target, name, target)
       if (typeof value !== 'function') return value
       const operation = OF_HANDLES[String(name)]
-      const method = value.bind(target) as (...args: unknown[]) => unknown
+      // No bound function: V8 does not take one for what `await using` calls.
+      const method = (...args: unknown[]): unknown => Reflect.apply(value, target, args)
       if (operation === undefined) return method
       return async (...args: unknown[]) => {
         listener(operation, path)
