@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -56,6 +57,9 @@ class FakePortage:
 
     def is_protected(self) -> Any:
         return lambda path: path.startswith("/etc/")
+
+    def build_folder(self, cpv: str) -> Path:
+        return Path("/nonexistent") / cpv
 
 
 class NodeTest(unittest.TestCase):
@@ -627,6 +631,147 @@ class Migrating(NodeTest):
             self.assertEqual(EVENTS, events[:1])
             self.assertEqual(hub_node.recover(node)["result"], "unchanged")
             self.assertEqual(EVENTS, events)
+
+
+class HalfMerged(NodeTest):
+    """An upgrade of 1.0 to 2.0 whose merge failed: the program's own files are as they were."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.etc = self.root / "etc/shop"
+        self.etc.mkdir(parents=True)
+        self.log = self.root / "tmp/portage/app-acme/shop-2.0/temp/build.log"
+        self.log.parent.mkdir(parents=True)
+        lines = []
+        for path in (self.root / "program", self.etc / "plain.toml", self.etc / "edited.toml"):
+            path.write_text("of 1.0")
+            lines.append(f"obj {path} {hashlib.md5(b'of 1.0').hexdigest()} 1")
+        (self.etc / "edited.toml").write_text("mine")
+        (self.etc / "._cfg0000_edited.toml").write_text("of 0.9")
+        folder = self.install("app-acme/shop-1.0", CONTENTS="\n".join(lines))
+        self.tried = self.node()
+
+        def is_protected(path: str) -> bool:
+            return path.startswith(f"{self.root}/etc/")
+
+        self.tried.portage.is_protected = mock.Mock(return_value=is_protected)
+        self.tried.portage.build_folder = (self.root / "tmp/portage").joinpath
+        pkg = self.tried.vdb.read(folder)
+        config = hub_node.describe_config(pkg, self.tried.portage.is_protected())
+        pending = hub_node.pending_updates(file["path"] for file in config)
+        self.make_point(configFiles=config, configPending=pending)
+        self.before = self.files()
+        self.journal = {
+            **{"v": 1, "op": "op_1", "verb": "upgrade", "cp": "app-acme/shop", "app": "shop", "pid": 1, "point": POINT},
+            **{"before": pkg.identity, "repo": "hub-staging", "fenceBefore": None, "target": "app-acme/shop-2.0"},
+        }
+        self.tried.journal.write(self.journal, "merging")
+
+    def files(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in hub_node.files_below(self.root / "etc")}
+
+    def merged(self, *names: str) -> None:
+        """What Portage did and wrote into its log before it failed."""
+        with open(self.log, "a") as log:
+            log.write(f">>> Installing (1 of 1)\n--- {self.root}/etc/\n")
+            for name in names:
+                if name.endswith("/"):
+                    (self.etc / name).mkdir()
+                else:
+                    (self.etc / name).write_text("of 2.0")
+                log.write(f">>> {self.etc}/{name}\n")
+
+    def end(self) -> Any:
+        return hub_node.merge_failed(self.tried, self.journal, time.time() - 60, hub_node.Ran(1, ""))
+
+    def assert_unchanged(self) -> None:
+        with self.assertRaises(Stop) as caught:
+            self.end()
+        self.assertEqual((caught.exception.code, caught.exception.status), ("merge.failed", 20))
+        self.assertEqual(self.files(), self.before)
+
+    def test_proposals_and_new_files_of_the_new_version_are_taken_away(self) -> None:
+        self.merged("._cfg0001_edited.toml", "only-2.toml", "new/", "new/deep.toml")
+        (self.etc / "of-somebody-else.toml").write_text("stays")
+        self.before["of-somebody-else.toml"] = "stays"
+        self.assert_unchanged()
+        self.assertFalse((self.etc / "new").exists())
+
+    def test_a_configuration_file_that_was_overwritten_comes_back_by_the_point(self) -> None:
+        self.merged("plain.toml")
+        with mock.patch.object(hub_node, "revert", return_value={"result": "reverted"}) as revert:
+            self.assertEqual(self.end(), {"result": "reverted"})
+        self.assertIn("plain.toml", revert.call_args[0][2].detail)
+
+    def test_of_a_merge_that_is_done_again_the_files_of_the_first_try_count(self) -> None:
+        self.install("app-acme/-MERGING-shop-2.0")
+        self.merged("only-2.toml")
+        with mock.patch.object(hub_node, "merge_and_check", return_value={"result": "again"}):
+            hub_node.recover(self.tried)
+        self.journal = self.tried.journal.read()
+        self.log.write_text(f"=== {self.etc}/only-2.toml\n")
+        self.assert_unchanged()
+
+    def test_a_compressed_log_is_read_too(self) -> None:
+        self.merged("only-2.toml")
+        self.log.with_name("build.log.gz").write_bytes(gzip.compress(self.log.read_bytes()))
+        self.log.unlink()
+        self.assert_unchanged()
+
+    def test_a_log_of_another_time_is_not_believed(self) -> None:
+        self.merged("only-2.toml")
+        os.utime(self.log, (1, 1))
+        self.assertIsNone(hub_node.read_merged(self.tried, "app-acme/shop-2.0", 60))
+
+    def test_what_somebody_else_edited_meanwhile_stays(self) -> None:
+        self.merged("only-2.toml")
+        (self.etc / "plain.toml").write_text("edited during the upgrade")
+        self.before["plain.toml"] = "edited during the upgrade"
+        self.assert_unchanged()
+
+    def test_without_a_log_it_goes_by_the_point_and_says_what_it_cannot_know(self) -> None:
+        self.install("app-acme/-MERGING-shop-2.0")
+        self.merged("._cfg0001_edited.toml")
+        self.log.unlink()
+        self.assert_unchanged()
+        self.assertIn("has left no log", self.tried.warnings[0])
+        self.merged("plain.toml")
+        self.log.unlink()
+        with mock.patch.object(hub_node, "revert", return_value={"result": "reverted"}):
+            self.assertEqual(self.end(), {"result": "reverted"})
+
+    def test_what_cannot_be_taken_away_is_for_a_person(self) -> None:
+        self.merged("only-2.toml")
+        (self.etc / "only-2.toml").unlink()
+        (self.etc / "only-2.toml/in-the-way").mkdir(parents=True)
+        outcome = self.end()
+        self.assertEqual((outcome["status"], outcome["code"]), (22, "config.differs"))
+        self.assertIn("only-2.toml", outcome["detail"])
+
+    def test_other_files_that_are_left_behind_are_named(self) -> None:
+        self.merged()
+        (self.root / "only-2").write_text("of 2.0")
+        with open(self.log, "a") as log:
+            log.write(f">>> {self.root}/only-2\n")
+        self.assert_unchanged()
+        self.assertEqual(
+            self.tried.warnings, [f"1 files of app-acme/shop-2.0 are left behind, such as {self.root}/only-2"]
+        )
+
+    def test_a_rollback_that_wrote_configuration_has_changed_something(self) -> None:
+        protected = self.tried.portage.is_protected()
+        config = hub_node.describe_config(self.tried.vdb.find("app-acme/shop"), protected)
+        journal = {**self.journal, "verb": "rollback", "replaced": None, "replacedConfig": config, "replacedBy": []}
+        self.tried.journal.write(journal, "restoring")
+
+        def half(*_: Any) -> None:
+            (self.etc / "edited.toml").write_text("of 1.0")
+            raise Stop("merge.failed", "no room")
+
+        with mock.patch.object(hub_node, "go_back", half):
+            outcome = hub_node.restore(self.tried, journal)
+        self.assertEqual((outcome["status"], outcome["code"]), (22, "merge.failed"))
+        self.assertIn("edited.toml", outcome["detail"])
 
 
 class Leftovers(NodeTest):
