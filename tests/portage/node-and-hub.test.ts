@@ -1,4 +1,5 @@
 /** A node from its enrolment to a rollback through the hub's binhost: the hub's own program and Portage on a real host. */
+import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { readHubNodeProgram } from '../../src/hub-node-program.ts'
 import { tarball } from '../support/tarballs.ts'
@@ -9,6 +10,8 @@ import type { GentooNode } from './support/gentoo-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
 
+const HAS_AGE = spawnSync('age-keygen', ['--version']).status === 0
+const NO_AGE = HAS_AGE ? '' : ' [skipped: no age on PATH]'
 const ONE = 'app-acme/shop-1.0.0_p1'
 const TWO = 'app-acme/shop-1.0.0_p2'
 
@@ -131,6 +134,65 @@ const tests = (): void => {
     expect(await state(node)).toBe(before)
     expect(await node.must('cat', '/var/lib/shop-data')).toBe('row\n')
   })
+
+  test.skipIf(!HAS_AGE)(
+    `a node takes back and opens a restore point that it sealed for the hub${NO_AGE}`,
+    async () => {
+      await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
+      await upload(hub, 1)
+      await using node = await enrolled(hub, 'web1')
+      await client.emerge(node, 'app-acme/shop')
+      await node.bash('echo row > /var/lib/shop-data; echo "password = k9" > /etc/shop/shop.toml')
+      const operator = await node.bash(
+        'age-keygen -o /root/operator.key 2> /dev/null; age-keygen -y /root/operator.key',
+      )
+      await node.write('etc/portage/hub-node.json', JSON.stringify({ encryptTo: [operator.trim()] }))
+      const before = await state(node)
+      await upload(hub, 2)
+      const said = await hubNode(node, 'upgrade', 'shop', '--yes')
+      const { body } = (await hub.as().get('/api/v1/nodes/web1/restore-points')) as Listed
+      expect(body.items).toMatchObject([{ cpv: ONE, state: 'complete', encrypted: true }])
+      const point = body.items[0]?.id ?? ''
+      const dump = await hub.as().get(`/api/v1/nodes/web1/restore-points/${point}/dumps/shop.dump`).buffer()
+      expect(String(dump.body)).toMatch(/^age-encryption\.org\//)
+      const token = (await node.read('etc/portage/hub/.netrc')).trim().split(' ').at(-1) ?? ''
+      const index = await hub.as(token).get('/binhost/nodes/web1/Packages').buffer()
+      expect([index.status, String(index.body).includes(ONE)]).toEqual([200, false])
+
+      // Another machine in its place, without its key: only an operator's opens what the hub has.
+      await node.bash(`rm -r /var/lib/portage-hub/restore-points; mv /var/lib/portage-hub/age.key /root/own.key
+      echo lost >> /var/lib/shop-data`)
+      const sealed = await node.run(
+        'env',
+        ...MODULE,
+        'hub-node',
+        'rollback',
+        point,
+        '--with-dump',
+        '--yes',
+        '--json',
+      )
+      expect([sealed.status, sealed.output]).toEqual([23, expect.stringContaining('"code": "point.sealed"')])
+      expect(await hubNode(node, 'points', '--fetch', point, '--identity', '/root/operator.key')).toContain(
+        'fetched',
+      )
+      await node.bash(
+        'rm -r /var/lib/portage-hub/restore-points; mv /root/own.key /var/lib/portage-hub/age.key',
+      )
+      const back = await hubNode(node, 'rollback', point, '--with-dump', '--yes')
+      expect(await client.installedPackages(node)).toContain(ONE)
+      expect(await state(node)).toBe(before)
+      expect(await node.must('cat', '/var/lib/shop-data')).toBe('row\n')
+      expect(
+        await node.must('find', '/var/lib/portage-hub', '-maxdepth', '3', '-type', 'd', '-perm', '/077'),
+      ).toBe('')
+      const [, secret = ''] =
+        /(AGE-SECRET-KEY-\S+)/.exec(await node.read('var/lib/portage-hub/age.key')) ?? []
+      expect(secret).not.toBe('')
+      expect(`${said}${back}${sealed.output}`).not.toContain(secret)
+    },
+    400_000,
+  )
 
   test('neither of two nodes reads the other, and a hub that is down hinders no rollback', async () => {
     const hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
