@@ -1321,6 +1321,77 @@ class FromTheHub(EnrolledTest):
             self.assertEqual(out.getvalue().splitlines(), lines)
 
 
+class ByPortage(NodeTest):
+    """What a plain emerge of 2.0 over 1.0 leaves: Portage's package of 1.0, and the dump of the new ebuild's pkg_preinst."""
+
+    OLD = {"v": 1, "app": "shop", "restore": {"commands": ["old"]}, "health": {"command": "old"}}
+    NEW = {"v": 1, "app": "shop", "restore": {"commands": ["new"]}, "health": {"command": "new"}}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.package = self.root / "binpkgs/app-acme/shop/shop-1.0.gpkg.tar"
+        self.package.parent.mkdir(parents=True)
+        self.package.write_bytes(b"package")
+        entry = "CPV: app-acme/shop-1.0\nPATH: app-acme/shop/shop-1.0.gpkg.tar\nREPO: hub-staging\nSIZE: 7\nSHA1: a\n"
+        (self.root / "binpkgs/Packages").write_text(f"PACKAGES: 1\n\n{entry}\n")
+        self.dump = self.make_dump("1.0", 0)
+
+    def make_dump(self, pvr: str, later_sec: float) -> Path:
+        at = time.gmtime(self.package.stat().st_mtime + later_sec)
+        dump: Path = self.paths.dumps / "app-acme/shop" / f"{pvr}-{time.strftime('%Y%m%dT%H%M%SZ', at)}"
+        dump.mkdir(parents=True, mode=0o700)
+        (dump / "shop.dump").write_text(dump.name)
+        os.symlink("/etc/passwd", dump / "link")
+        (dump / "complete").touch()
+        return dump
+
+    def adopted(self) -> Any:
+        node = self.node(overlay="hub-staging")
+        ebuild = f"# portage-hub: {json.dumps(self.OLD)}\nEAPI=8\n"
+        node.portage.package_folder = mock.Mock(return_value=self.root / "binpkgs")
+        node.portage.package_metadata = mock.Mock(return_value={"shop-1.0.ebuild": ebuild})
+        (point,) = hub_node.Adoption(node).run()
+        self.assertEqual(hub_node.Adoption(node).run(), [])
+        return node.points.get(point.id)
+
+    def install_new(self) -> Path:
+        return self.install("app-acme/shop-2.0", **{"shop-2.0.ebuild": f"# portage-hub: {json.dumps(self.NEW)}\n"})
+
+    def dumped(self, point: Any) -> list[str]:
+        return [part["name"] for part in point.files if part["kind"] == "dump"]
+
+    def test_the_dump_of_the_same_merge_is_in_the_point_which_is_roots_alone(self) -> None:
+        self.make_dump("1.0-r1", 1)
+        self.make_dump("1.0", -3600)
+        (self.make_dump("1.0", 2) / "complete").unlink()
+        self.install_new()
+        point = self.adopted()
+        self.assertEqual((point.facts["reason"], point.cpv), ("portage", "app-acme/shop-1.0"))
+        self.assertEqual(self.dumped(point), ["shop.dump"])
+        self.assertEqual((point.dump / "shop.dump").read_text(), self.dump.name)
+        point.check()
+        for folder in (self.paths.points, point.folder, point.packages, point.dump):
+            self.assertEqual(stat.S_IMODE(folder.stat().st_mode), 0o700, folder)
+
+    def test_it_is_put_back_as_the_build_says_that_made_it(self) -> None:
+        self.install_new()
+        point = self.adopted()
+        self.assertTrue(point.can_load)
+        self.assertEqual((point.instructions.commands("restore"), point.instructions.health), (["new"], "old"))
+
+    def test_once_another_build_is_installed_the_older_one_says_it(self) -> None:
+        folder = self.install_new()
+        later = time.time() + 7200
+        os.utime(folder, (later, later))
+        self.assertEqual(self.adopted().instructions.commands("restore"), ["old"])
+
+    def test_a_dump_of_another_merge_is_not_taken(self) -> None:
+        shutil.rmtree(self.dump)
+        self.make_dump("1.0", 7200)
+        self.install_new()
+        self.assertEqual(self.dumped(self.adopted()), [])
+
+
 class Pruning(EnrolledTest):
     """Five points of one app, of which two are kept by their number."""
 
