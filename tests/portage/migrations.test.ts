@@ -129,4 +129,4 @@ async function expectWhole(node: GentooNode, before: string): Promise<void> {
   expect(await node.run('test', '-e', STOPPED)).toMatchObject({ status: 1 })
 }
 
-describeWithPortage('migrations', tests, { concurrent: true, timeoutMs: 600_000 })
+describeWithPortage('migrations', tests, { timeoutMs: 600_000 })
