@@ -14,8 +14,8 @@ import { target } from '../support/target.ts'
 import type { Target, Verdict } from '../support/target.ts'
 
 const PLACES = { binpkg: 'binpkgs', dump: 'dumps', info: 'infos' } as const
-/** What stays when a point is gone: numbers that are never given again, and the time of the index. */
-const STAYS = ['binpkg_build_ids', 'binhosts']
+/** What stays when a point is gone: numbers that are never given again, the time of the index, and who did what. */
+const STAYS = ['binpkg_build_ids', 'binhosts', 'audit', 'audit_head']
 
 const FIELD_CHANGES: readonly object[] = [
   ...[
