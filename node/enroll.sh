@@ -17,6 +17,7 @@ host=@HOST@
 overlay_prefix=@OVERLAY_PREFIX@
 hub_keys=@HUB_KEYS@
 binhost_keys=@BINHOST_KEYS@
+old_binhost_keys=@OLD_BINHOST_KEYS@
 shared_parts=@SHARED_PARTS@
 own_files=@OWN_FILES@
 part_file=@PART_FILE@
@@ -298,9 +299,10 @@ PYTHON
 	say "written: $2"
 }
 
+# The keys of a file, but for those that come with a certificate which revokes them.
 keys_of() {
 	gpg --homedir "$work/gnupg" --batch --no-autostart --show-keys --with-colons "$1" 2> /dev/null |
-		awk -F: '$1 == "pub" { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }' | sort | tr '\n' ' '
+		awk -F: '$1 == "pub" { primary = $2 != "r" } $1 == "fpr" && primary { print $10; primary = 0 }' | sort | tr '\n' ' '
 }
 
 check_keys() {
@@ -318,6 +320,26 @@ trusts() {
 	done
 }
 
+# believes_old <folder> <fingerprints>: whether GnuPG there could still take a signature of one of them for good.
+believes_old() {
+	[ -d "$1" ] || return 1
+	for key in $2; do
+		if gpg --homedir "$1" --batch --no-autostart --list-keys --with-colons "$key" 2> /dev/null | grep -q '^pub:[^r]'; then return 0; fi
+	done
+	return 1
+}
+
+# distrust <folder> <fingerprints>: one that was revoked stays there with its certificate; any other goes.
+distrust() {
+	for key in $2; do
+		printf '%s:3:\n' "$key" | gpg --homedir "$1" --batch --quiet --no-autostart --import-ownertrust 2> /dev/null
+		if ! believes_old "$1" "$key"; then continue; fi
+		gpg --homedir "$1" --batch --yes --quiet --no-autostart --delete-keys "$key"
+		changed=yes
+		say "believed no more in $1: $key"
+	done
+}
+
 # trust <folder> <file> <fingerprints>
 trust() {
 	gpg --homedir "$1" --batch --quiet --no-autostart --import "$2"
@@ -329,7 +351,7 @@ trust() {
 
 # Made anew when it differs: a key that the hub no longer uses is believed no more.
 trust_overlay_keys() {
-	mine=$(gpg --homedir $own/gnupg --batch --no-autostart --list-keys --with-colons 2> /dev/null | grep -c '^pub:' || :)
+	mine=$(gpg --homedir $own/gnupg --batch --no-autostart --list-keys --with-colons 2> /dev/null | grep -c '^pub:[^r]' || :)
 	if trusts $own/gnupg "$hub_keys" && [ "$mine" = "$(printf '%s\n' $hub_keys | wc -l)" ]; then return; fi
 	rm -rf $own/gnupg $own/.gnupg.new
 	mkdir -m 700 $own/.gnupg.new
@@ -341,13 +363,14 @@ trust_overlay_keys() {
 
 # Portage asks this folder as the user nobody. getuto, where it is installed, makes it for Gentoo's own binary packages.
 trust_binhost_keys() {
-	if trusts $etc/gnupg "$binhost_keys"; then return; fi
+	if trusts $etc/gnupg "$binhost_keys" && ! believes_old $etc/gnupg "$old_binhost_keys"; then return; fi
 	if command -v getuto > /dev/null; then getuto > /dev/null || die "getuto failed"; fi
 	if [ ! -d $etc/gnupg ]; then
 		mkdir -m 755 $etc/gnupg
 		: > $etc/gnupg/common.conf
 	fi
 	trust $etc/gnupg "$work/files/hub/binhost.asc" "$binhost_keys"
+	distrust $etc/gnupg "$old_binhost_keys"
 	chmod 755 $etc/gnupg
 	for file in common.conf pubring.kbx pubring.gpg trustdb.gpg; do
 		if [ -e "$etc/gnupg/$file" ]; then chmod 644 "$etc/gnupg/$file"; fi

@@ -95,7 +95,9 @@ export const ERRORS = {
   'node.left': { status: 409, title: 'This node has left' },
   'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
+  'key.unknown': { status: 404, title: 'The hub has no such key' },
   'key.waiting': { status: 409, title: 'A new key waits to sign already' },
+  'key.in_use': { status: 409, title: 'This key signs, and no other is there to sign in its place' },
 
   'restore_point.unknown': { status: 404, title: 'No such restore point' },
   'restore_point.changed': { status: 409, title: 'This restore point was announced already, as another one' },

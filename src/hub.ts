@@ -66,6 +66,8 @@ export interface Hub extends AsyncDisposable {
 /** What a test puts in place of the hub's own. */
 export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode'>> & {
   readonly disk?: Disk
+  /** false: nothing is done by the clock, but what the test calls itself. */
+  readonly jobs?: boolean
 }
 
 /** Opens the hub on its data folder: brings the database up to date and each overlay up to its records. */

@@ -15,6 +15,7 @@ import { makeIdsAfter } from './ids.ts'
 import type { Hub, HubOverrides } from './hub.ts'
 import { reconcileMirrors } from './distfiles/reconcile-mirror.ts'
 import { publishSettings } from './overlays/publish-settings.ts'
+import { renewSignature } from './overlays/renew-signature.ts'
 import { lockDataFolder } from './records/data-folder-lock.ts'
 import { pathsOf } from './storage/paths.ts'
 import { collectUploads } from './jobs/collect-uploads.ts'
@@ -56,7 +57,7 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   hub = opened
   hub.steps.reached('start.opened')
   const newAdminToken = await onDataFolder(config, async () => await prepare(opened))
-  start.defer(startJobs(hub))
+  if (overrides.jobs !== false) start.defer(startJobs(hub))
   openDoor.to(createFrontDoor(hub))
   const parts = start.move()
   return {
@@ -99,7 +100,10 @@ async function prepare(hub: Hub): Promise<string | null> {
   await hub.binpkgBlobs.sweep(async (sha512) => await hub.records.restorePoints.needsBlob(sha512))
   await collectUploads(hub)
   hub.steps.reached('start.swept')
-  for (const { name } of hub.config.environments) await publishSettings(hub, name)
+  for (const { name } of hub.config.environments) {
+    await publishSettings(hub, name)
+    await renewSignature(hub, name)
+  }
   hub.steps.reached('start.settings-published')
   await resumePromotions(hub)
   hub.steps.reached('start.resumed')

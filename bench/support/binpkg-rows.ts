@@ -23,6 +23,7 @@ export function addBinpkgRows(rows: ArchiveRows, { node, packages, timestampSec 
         ...{ sizeBytes: Number(fields['SIZE']), indexFields: JSON.stringify(fields) },
         imageDigest: null,
         changedFiles: null,
+        signedBy: null,
         acceptedAt: '2026-01-02T03:04:05Z',
       })
     }

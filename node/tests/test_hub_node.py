@@ -1571,6 +1571,23 @@ class KeysTest(GpgTest):
         parts = {"overlay": self.part(*names), "binhost": self.part(self.package)}
         return json.dumps({"format": 1, "serial": serial, **parts})
 
+    def without(self, serial: int, gone: str, *published: str) -> str:
+        """A statement by which `gone` is believed no more, and the packages' key neither, for `stranger`."""
+        overlay = {**self.part(self.new, *published), "fingerprints": [self.new], "distrusted": [gone]}
+        binhost = {**self.part(self.stranger), "distrusted": [self.package]}
+        return json.dumps({"format": 1, "serial": serial, "overlay": overlay, "binhost": binhost})
+
+    def revoke(self, name: str) -> None:
+        """With the certificate that GnuPG made beside the key, whose colon keeps it from being taken by mistake."""
+        certificate = (self.signers / "openpgp-revocs.d" / f"{name}.rev").read_text(encoding="utf-8")
+        self.gpg("--import", data=certificate.replace("\n:-----BEGIN", "\n-----BEGIN"))
+
+    def known(self, keyring: Path) -> dict[str, str]:
+        """The validity of each key there, as GnuPG shows it; `r` is revoked."""
+        listed = hub_node.run_gpg(keyring, "--list-keys", "--with-colons").output
+        found = re.findall(r"^pub:(.?):.*\nfpr:+([0-9A-F]{40}):", listed, re.MULTILINE)
+        return {name: validity for validity, name in found}
+
     def refused(self, text: str, *signatures: str) -> None:
         before = {path: path.read_bytes() for path in hub_node.files_below(self.paths.etc)}
         with self.assertRaises(Stop) as caught:
@@ -1587,6 +1604,40 @@ class KeysTest(GpgTest):
         self.assertTrue(self.keys.take(later, [self.sign(later, self.new)]))
         mode = stat.S_IMODE((self.paths.package_keyring / "pubring.kbx").stat().st_mode)
         self.assertEqual(mode, 0o644)
+
+    def test_a_retired_key_is_taken_away_and_what_else_is_there_stays(self) -> None:
+        text = self.statement(1, self.old, self.new)
+        self.keys.take(text, [self.sign(text, self.old)])
+        # Portage's own keys share the keyring of packages.
+        self.keys.believe(self.paths.package_keyring, self.part(self.old))
+        later = self.without(2, self.old)
+        self.assertTrue(self.keys.take(later, [self.sign(later, self.new)]))
+        self.assertEqual(self.known(self.paths.overlay_keyring), {self.new: "u"})
+        self.assertEqual(self.known(self.paths.package_keyring), {self.stranger: "u", self.old: "u"})
+        mode = stat.S_IMODE((self.paths.package_keyring / "pubring.kbx").stat().st_mode)
+        self.assertEqual(mode, 0o644)
+
+    def test_a_revoked_key_says_nothing_any_more_and_its_certificate_stays(self) -> None:
+        text = self.statement(1, self.old, self.new)
+        self.keys.take(text, [self.sign(text, self.old)])
+        more = self.statement(3, self.old, self.new, self.stranger)
+        stolen = self.sign(more, self.old)
+        early = self.part(self.old)
+        self.revoke(self.old)
+        later = self.without(2, self.old, self.old)
+        self.assertTrue(self.keys.take(later, [self.sign(later, self.new)]))
+        self.assertEqual(self.known(self.paths.overlay_keyring), {self.new: "u", self.old: "r"})
+        self.refused(more, stolen)
+        # A copy from before does not bring it back.
+        self.keys.believe(self.paths.overlay_keyring, early)
+        self.refused(more, stolen)
+
+    def test_a_node_that_knows_nothing_but_the_revoked_key_goes_on_by_its_last_signature(self) -> None:
+        early = self.without(1, self.old)
+        last = self.sign(early, self.old)
+        self.assertTrue(self.keys.take(early, [last]))
+        self.assertEqual(self.known(self.paths.overlay_keyring), {self.new: "u"})
+        self.assertFalse(self.keys.take(early, [last]))
 
     def test_what_no_believed_key_has_signed_changes_nothing(self) -> None:
         text = self.statement(1, self.stranger)

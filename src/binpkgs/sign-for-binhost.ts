@@ -22,23 +22,30 @@ export interface SignedBinpkg extends AsyncDisposable {
   readonly sha256: string
   readonly sizeBytes: number
   readonly indexFields: IndexFields
+  /** Fingerprint. */
+  readonly signedBy: string
 }
 
 /** Its name in the store and for those who compare, and what the index knows: no better ones, so nothing rests on them. */
 const ALGORITHMS = ['sha512', 'sha256', 'md5', 'sha1'] as const
 
-/** @param binpkgBuildId one that no package of this version has in its binhost; quickpkg gives none. */
+/**
+ * @param binpkgBuildId one that no package of this version has in its binhost; quickpkg gives none.
+ * @param afterSec of a package that is signed again, the time in its index entry: nodes tell the new bytes from those that
+ *   they have by another time or size.
+ */
 export async function signForBinhost(
   hub: Pick<Hub, 'binpkgBlobs' | 'binhostKeys' | 'clock'>,
   { gpkg, cpv, entry }: Pick<JudgedBinpkg, 'gpkg' | 'cpv' | 'entry'>,
   binpkgBuildId: number,
+  afterSec = 0,
 ): Promise<SignedBinpkg> {
   const parsed = parseCpv(cpv)
   const path = `${cp(parsed)}/${pf(parsed)}-${binpkgBuildId}.gpkg.tar`
   // One key for all of it, also when another takes over meanwhile.
   const key = hub.binhostKeys.current
   // A clock that went back behind the key's time cannot sign.
-  const now = new Date(Math.max(hub.clock.now().getTime(), key.createdSec * 1000))
+  const now = new Date(Math.max(hub.clock.now().getTime(), key.createdSec * 1000, (afterSec + 1) * 1000))
   const signer = {
     detached: async (pieces: AsyncIterable<Uint8Array>) => await key.signStream(pieces, now),
     clearSign: async (text: string) => await key.clearSign(text, now),
@@ -52,7 +59,7 @@ export async function signForBinhost(
     const place = { path, sizeBytes, mtimeSec: unixSeconds(now), binpkgBuildId }
     const indexFields = entryOfFile(entry, { ...place, ...digests })
     const file = { uploadPath, path, cpv, binpkgBuildId, sha512, sha256, sizeBytes, indexFields }
-    return { ...file, [Symbol.asyncDispose]: discard }
+    return { ...file, signedBy: key.fingerprint, [Symbol.asyncDispose]: discard }
   } catch (error) {
     await discard()
     throw error

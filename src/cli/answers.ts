@@ -2,6 +2,7 @@
 import type { auditJson } from '../http/audit-routes.ts'
 import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
+import type { keysJson } from '../http/key-json.ts'
 import type { policyJson } from '../http/policy-routes.ts'
 import type { storedPointJson } from '../http/restore-point-routes.ts'
 import type {
@@ -10,7 +11,6 @@ import type {
   environmentJson,
   environmentRollbackJson,
   holdJson,
-  keysJson,
   nodeReportJson,
   nodeStatusJson,
   pointJson,
@@ -47,7 +47,7 @@ export type PromotionAnswer = ReturnType<typeof promotionJson>
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>
 export type TokenAnswer = ReturnType<typeof tokenJson>
-export type KeyAnswer = ReturnType<typeof keysJson>[number]
+export type KeyAnswer = Awaited<ReturnType<typeof keysJson>>[number]
 export type PublishedAnswer = NonNullable<ReturnType<typeof publishedJson>>
 
 /** The lines that say which paths of an overlay a change writes or removes. */

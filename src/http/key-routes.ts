@@ -2,10 +2,12 @@
 import { Router } from 'express'
 import { z } from 'zod'
 import type { Hub } from '../hub.ts'
+import { revokeKey } from '../nodes/revoke-key.ts'
 import { DEFAULT_OVERLAP_SEC, rotateKey } from '../nodes/rotate-key.ts'
 import { authorize } from './auth.ts'
-import { keysJson } from './representations.ts'
-import { isDryRun, parseWith } from './request.ts'
+import { reasonField } from './reason.ts'
+import { keysJson } from './key-json.ts'
+import { isDryRun, parameter, parseWith } from './request.ts'
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 const seconds = z
@@ -20,11 +22,24 @@ const rotationSchema = z.strictObject({
   expiresIn: seconds.nullable().default(null),
 })
 
+const revocationSchema = z.strictObject({
+  reason: z.enum(['compromised', 'superseded', 'retired']),
+  note: z.union([z.literal(''), reasonField]).default(''),
+})
+
 export function keyRoutes(hub: Hub): Router {
   const routes = Router()
-  routes.get('/keys', (_request, response) => {
+  routes.get('/keys', async (_request, response) => {
     authorize(response, { to: 'administer' })
-    response.json({ items: keysJson(hub), nextCursor: null })
+    response.json({ items: await keysJson(hub), nextCursor: null })
+  })
+  routes.post('/keys/:fingerprint/revoke', async (request, response) => {
+    const { name: by } = authorize(response, { to: 'administer' })
+    const { reason, note } = parseWith(revocationSchema, request.body, 'the body')
+    const dryRun = isDryRun(request)
+    const fingerprint = parameter(request, 'fingerprint').toUpperCase()
+    await revokeKey(hub, { fingerprint, reason, note, by, dryRun })
+    response.json({ ...(await keyOf(hub, fingerprint)), ...(dryRun && { dryRun }) })
   })
   routes.post('/keys', async (request, response) => {
     const { name: by } = authorize(response, { to: 'administer' })
@@ -33,10 +48,13 @@ export function keyRoutes(hub: Hub): Router {
     const rotation = { purpose, overlapSec: overlap, lifeSec: expiresIn, by, dryRun }
     const made = await rotateKey(hub, rotation)
     if (made === null) response.json({ purpose, overlapSec: overlap, dryRun })
-    else
-      response.status(201).json(keysJson(hub).find(({ fingerprint }) => fingerprint === made.key.fingerprint))
+    else response.status(201).json(await keyOf(hub, made.key.fingerprint))
   })
   return routes
+}
+
+async function keyOf(hub: Hub, fingerprint: string) {
+  return (await keysJson(hub)).find((key) => key.fingerprint === fingerprint)
 }
 
 /** Public: addresses that need no token. */

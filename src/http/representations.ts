@@ -19,7 +19,6 @@ import type { ReleaseRow } from '../records/releases.ts'
 import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import type { RollbackRow } from '../records/rollbacks.ts'
 import type { TokenRow } from '../records/tokens.ts'
-import type { HubKey, KeyState } from '../storage/key-ring.ts'
 
 export function appJson(app: AppRow) {
   return {
@@ -247,35 +246,6 @@ export function holdJson(hold: HeldBuild) {
     state: liftedAt === null ? ('held' as const) : ('lifted' as const),
     cpv: category === null || pn === null || pv === null ? null : cpvOf({ category, pn, pv }),
     liftedAt,
-  }
-}
-
-/** Every key of the hub, those of overlays first, oldest first. */
-export function keysJson({
-  config,
-  overlayKeys,
-  binhostKeys,
-}: Pick<Hub, 'config' | 'overlayKeys' | 'binhostKeys'>) {
-  const url = { overlay: `${config.publicUrl}/keys/hub.asc`, binhost: `${config.publicUrl}/keys/binhost.asc` }
-  return [overlayKeys, binhostKeys].flatMap((ring) =>
-    ring.keys.map((entry) => keyJson(entry, ring.stateOf(entry), url[entry.purpose])),
-  )
-}
-
-function keyJson({ purpose, key, signsFromSec, revoked }: HubKey, state: KeyState, url: string) {
-  const at = (timeSec: number): string => timestamp(new Date(timeSec * 1000))
-  return {
-    id: key.fingerprint,
-    fingerprint: key.fingerprint,
-    purpose,
-    state,
-    createdAt: at(key.createdSec),
-    signsFrom: at(signsFromSec),
-    expiresAt: key.expiresSec === null ? null : at(key.expiresSec),
-    revokedAt: revoked?.at ?? null,
-    reason: revoked?.reason ?? null,
-    note: revoked?.note ?? null,
-    url,
   }
 }
 

@@ -8,6 +8,7 @@ import { collectUploads } from './collect-uploads.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { pruneRestorePoints } from './prune-restore-points.ts'
 import { repackOverlays } from './repack-overlays.ts'
+import { tendKeys } from './tend-keys.ts'
 
 type Job = (hub: Hub) => Promise<void>
 
@@ -19,6 +20,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
   { at: '37 4 * * *', name: 'collect binary packages', job: collectBinpkgs },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
+  { at: '* * * * *', name: 'tend keys', job: tendKeys },
 ]
 
 /** Starts all jobs; the returned function stops them and waits for those that run. */

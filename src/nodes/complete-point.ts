@@ -186,10 +186,11 @@ function binpkgRow(
     readonly signed: SignedBinpkg
   },
 ): BinpkgRow {
-  const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields } = signed
+  const { cpv, binpkgBuildId, path, sha512, sha256, sizeBytes, indexFields, signedBy } = signed
   return {
     ...{ node, cpv, binpkgBuildId, path, point: id, uploadedSha512: file.sha512, sha512, sha256, sizeBytes },
     indexFields: JSON.stringify(indexFields),
+    signedBy,
     imageDigest: image.digest,
     changedFiles: image.changed && JSON.stringify(image.changed),
     acceptedAt: timestamp(hub.clock.now()),

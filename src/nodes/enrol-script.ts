@@ -22,6 +22,7 @@ export function renderEnrolScript({ hub, overlayPrefix, anchors }: ScriptFacts):
     OVERLAY_PREFIX: overlayPrefix,
     HUB_KEYS: anchors.overlay.fingerprints.join(' '),
     BINHOST_KEYS: anchors.binhost.fingerprints.join(' '),
+    OLD_BINHOST_KEYS: anchors.binhost.distrusted.join(' '),
     SHARED_PARTS: SHARED_PARTS.join(' '),
     OWN_FILES: Object.entries(OWN_FILES)
       .map(([path, mode]) => `${path}:${mode}`)

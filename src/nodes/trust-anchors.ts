@@ -6,6 +6,8 @@ export interface TrustAnchor {
   readonly publicKeys: string
   /** Of those of them that are to be believed, 40 upper-case hex digits each. */
   readonly fingerprints: readonly string[]
+  /** Those that were to be believed once, and are not any more. */
+  readonly distrusted: readonly string[]
 }
 
 export interface TrustAnchors {
@@ -22,6 +24,6 @@ export function trustAnchors({
   return { overlay: anchorOf(overlayKeys), binhost: anchorOf(binhostKeys) }
 }
 
-function anchorOf({ publicKeys, fingerprints }: Hub['overlayKeys']): TrustAnchor {
-  return { publicKeys, fingerprints }
+function anchorOf({ publicKeys, fingerprints, distrusted }: Hub['overlayKeys']): TrustAnchor {
+  return { publicKeys, fingerprints, distrusted }
 }

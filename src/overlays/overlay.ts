@@ -38,6 +38,8 @@ export interface PublishRequest {
   readonly record?: (records: Records, revision: number) => Promise<void>
   /** Work on files that must be done before the revision is visible; may run twice. */
   readonly beforeSwitch?: () => Promise<void>
+  /** Whether there is to be a revision though no file changes; asked when it is this change's turn. */
+  readonly evenUnchanged?: () => Promise<boolean>
   /** Plan only: nothing is kept. */
   readonly dryRun?: boolean
 }
@@ -103,11 +105,12 @@ export class Overlay {
       const { changes, blobs } = effectiveChanges(tree, await request.plan(tree))
       // Refuses what cannot be, a file below a file for example, in a dry run too.
       const changedTree = applyChanges(tree, changes)
-      const number = (this.#state?.revision ?? 0) + (changes.size > 0 ? 1 : 0)
+      const isRevision = changes.size > 0 || (await request.evenUnchanged?.()) === true
+      const number = (this.#state?.revision ?? 0) + (isRevision ? 1 : 0)
       const listed = [...changes].map(([path, oid]) => ({ path, oid }))
       this.#needs.steps.reached('revision.planned')
       if (request.dryRun === true) return { revision: number, commit: null, changes: listed }
-      if (changes.size === 0) {
+      if (!isRevision) {
         await this.#needs.records.transaction(async (records) => await request.record?.(records, number))
         await request.beforeSwitch?.()
         return { revision: number, commit: this.#state?.commit ?? null, changes: [] }

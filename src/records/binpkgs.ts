@@ -5,6 +5,8 @@ import type { BinpkgTable } from './point-tables.ts'
 
 export type BinpkgRow = Selectable<BinpkgTable>
 
+export type BinpkgKey = Pick<BinpkgRow, 'node' | 'cpv' | 'binpkgBuildId'>
+
 /** `changedFiles` of a package that is as it was installed. */
 export const NOTHING_CHANGED = JSON.stringify({ count: 0, names: [] })
 
@@ -17,6 +19,52 @@ export class BinpkgRecords {
 
   async add(binpkg: BinpkgRow): Promise<void> {
     await this.#db.insertInto('binpkgs').values(binpkg).execute()
+  }
+
+  async find({ node, cpv, binpkgBuildId }: BinpkgKey): Promise<BinpkgRow | undefined> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .selectAll()
+      .where('node', '=', node)
+      .where('cpv', '=', cpv)
+      .where('binpkgBuildId', '=', binpkgBuildId)
+      .executeTakeFirst()
+  }
+
+  /** Those that none of these keys signed, as far as is known, by node. */
+  async notSignedBy(fingerprints: readonly string[]): Promise<readonly BinpkgKey[]> {
+    return await this.#db
+      .selectFrom('binpkgs')
+      .select(['node', 'cpv', 'binpkgBuildId'])
+      .where(({ eb, or }) => or([eb('signedBy', 'is', null), eb('signedBy', 'not in', fingerprints)]))
+      .orderBy('node')
+      .orderBy('cpv')
+      .orderBy('binpkgBuildId')
+      .execute()
+  }
+
+  /** How many packages each key signed; under null those of which it is not known. */
+  async countBySigner(): Promise<ReadonlyMap<string | null, number>> {
+    const counts = await this.#db
+      .selectFrom('binpkgs')
+      .select(({ fn }) => ['signedBy', fn.countAll<number>().as('count')])
+      .groupBy('signedBy')
+      .execute()
+    return new Map(counts.map(({ signedBy, count }) => [signedBy, count]))
+  }
+
+  /** Puts other bytes of the same package in place of those that it had. */
+  async replace(
+    { node, cpv, binpkgBuildId }: BinpkgKey,
+    bytes: Pick<BinpkgRow, 'sha512' | 'sha256' | 'sizeBytes' | 'indexFields' | 'signedBy'>,
+  ): Promise<void> {
+    await this.#db
+      .updateTable('binpkgs')
+      .set(bytes)
+      .where('node', '=', node)
+      .where('cpv', '=', cpv)
+      .where('binpkgBuildId', '=', binpkgBuildId)
+      .execute()
   }
 
   /** By CPV and build id. */

@@ -70,6 +70,8 @@ export interface BinpkgTable {
   imageDigest: string | null
   /** JSON of how many files are not as they were installed, and of the first names; null if that is not known. */
   changedFiles: string | null
+  /** Fingerprint of the key; null if it was accepted before that was kept, or by a key that the hub does not know. */
+  signedBy: string | null
 }
 
 /** The highest build id of packages that are gone. */

@@ -5,24 +5,22 @@
 import { chmod, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { timestamp, unixSeconds } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
 import { KEY_PURPOSES, KeyRing } from './key-ring.ts'
 import type { HubKey, KeyPurpose } from './key-ring.ts'
-import { SigningKey } from './signing-key.ts'
+import { stateKeys, statementSchema } from './key-statement.ts'
+import type { KeyStatement } from './key-statement.ts'
+import { REVOCATION_REASONS, SigningKey } from './signing-key.ts'
+import type { RevocationReason } from './signing-key.ts'
 
 export const KEYS_FILE = 'keys.json'
 /** Of the keys that the first start makes. */
 export const FIRST_FILES = { overlay: 'hub.key', binhost: 'binhost.key' } as const
 /** Of those that came later: `hub-<fingerprint>.key`. */
 const LATER_FILE = /^(?:hub|binhost)-[0-9A-F]{40}\.key$/
-
-const statementSchema = z.strictObject({
-  serial: z.int(),
-  text: z.string(),
-  signatures: z.array(z.string()),
-})
 
 const stateSchema = z.strictObject({
   format: z.literal(1),
@@ -34,10 +32,12 @@ const stateSchema = z.strictObject({
       file: z.string().regex(/^[A-Za-z0-9-]+\.key$/),
       fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
       signsFromSec: z.int(),
+      /** Of a version that retired none: missing. */
+      retiredAt: z.string().nullable().default(null),
       revoked: z
         .strictObject({
           at: z.string(),
-          reason: z.enum(['compromised', 'superseded', 'retired']),
+          reason: z.enum(REVOCATION_REASONS),
           note: z.string(),
           publicKey: z.string(),
         })
@@ -48,8 +48,6 @@ const stateSchema = z.strictObject({
 
 type State = z.infer<typeof stateSchema>
 type KeyRecord = State['keys'][number]
-/** Which keys to believe, as nodes fetch it: with a detached signature by each key of overlays. */
-export type KeyStatement = z.infer<typeof statementSchema>
 type Rings = Readonly<Record<KeyPurpose, KeyRing>>
 
 export class HubKeys {
@@ -122,15 +120,48 @@ export class HubKeys {
     const key = await SigningKey.make(userName, this.#clock.now(), lifeSec)
     const file = `${FIRST_FILES[purpose].replace('.key', '')}-${key.fingerprint}.key`
     await key.write(join(this.#directory, file))
-    const record = { purpose, file, fingerprint: key.fingerprint, signsFromSec, revoked: null }
-    await this.#change([...this.#records, record])
-    return { purpose, key, signsFromSec, revoked: null }
+    const since = { signsFromSec, retiredAt: null, revoked: null }
+    await this.#change([...this.#records, { purpose, file, fingerprint: key.fingerprint, ...since }])
+    return { purpose, key, ...since }
+  }
+
+  /**
+   * Makes a key one that nobody is to believe, for good: it is published with a certificate that says so. The key that
+   * signs gives way at once to the one that waits, which there must be. A process that dies here leaves the keys as they
+   * were, or with the key revoked.
+   */
+  async revoke(
+    entry: HubKey,
+    { reason, note }: { readonly reason: RevocationReason; readonly note: string },
+  ): Promise<void> {
+    const { purpose, key } = entry
+    const now = this.#clock.now()
+    const ring = this[purpose]
+    const successor = ring.stateOf(entry) === 'active' ? ring.next : null
+    const at = new Date(Math.max(now.getTime(), key.createdSec * 1000))
+    const revoked = { at: timestamp(now), reason, note, publicKey: await key.revoked(reason, note, at) }
+    const changed = this.#records.map((record) => {
+      if (record.fingerprint === key.fingerprint) return { ...record, revoked }
+      if (record.fingerprint !== successor?.key.fingerprint) return record
+      return { ...record, signsFromSec: Math.min(record.signsFromSec, unixSeconds(now)) }
+    })
+    await this.#change(changed, entry)
+  }
+
+  /** Publishes these no longer, since nothing needs them; none of them signs or waits to. */
+  async retire(entries: readonly HubKey[]): Promise<void> {
+    const gone = new Set(entries.map(({ key }) => key.fingerprint))
+    const retiredAt = timestamp(this.#clock.now())
+    await this.#change(
+      this.#records.map((record) => (gone.has(record.fingerprint) ? { ...record, retiredAt } : record)),
+    )
   }
 
   /** Everything that can fail comes before the rename; what is in memory follows it at once. */
-  async #change(records: readonly KeyRecord[]): Promise<void> {
+  async #change(records: readonly KeyRecord[], leaving: HubKey | null = null): Promise<void> {
     const rings = await ringsOf(this.#directory, records, this.#clock)
-    const statement = await stateKeys(rings, (this.#statement?.serial ?? 0) + 1, this.#clock.now())
+    const serial = (this.#statement?.serial ?? 0) + 1
+    const statement = await stateKeys(rings, { serial, now: this.#clock.now(), leaving })
     await writeState(this.#directory, { keys: [...records], statement })
     this.#records = records
     this.#statement = statement
@@ -158,22 +189,6 @@ async function makeFirst(
   await writeState(directory, { keys: records, statement: null })
 }
 
-/**
- * A key of overlays vouches for all of them: whoever has it could make a node do anything by an ebuild, so it gives nobody
- * more. A node that has been away needs a signature by the one key that it knows, so each key gives one. The serial keeps
- * an older statement from being shown again.
- */
-async function stateKeys({ overlay, binhost }: Rings, serial: number, now: Date): Promise<KeyStatement> {
-  const part = ({ publicKeys, fingerprints }: KeyRing) => ({ publicKeys, fingerprints })
-  const text = `${JSON.stringify({ format: 1, serial, overlay: part(overlay), binhost: part(binhost) })}\n`
-  const signatures: string[] = []
-  for (const { key } of overlay.keys) {
-    const at = new Date(Math.max(now.getTime(), key.createdSec * 1000))
-    signatures.push(await key.sign(Buffer.from(text), at))
-  }
-  return { serial, text, signatures }
-}
-
 /** Of a data folder that is older than `keys.json`. */
 async function firstState(directory: string): Promise<Pick<State, 'keys' | 'statement'> | null> {
   const records: KeyRecord[] = []
@@ -186,7 +201,8 @@ async function firstState(directory: string): Promise<Pick<State, 'keys' | 'stat
 }
 
 function recordOf(purpose: KeyPurpose, file: string, key: SigningKey): KeyRecord {
-  return { purpose, file, fingerprint: key.fingerprint, signsFromSec: key.createdSec, revoked: null }
+  const { fingerprint, createdSec: signsFromSec } = key
+  return { purpose, file, fingerprint, signsFromSec, retiredAt: null, revoked: null }
 }
 
 async function writeState(directory: string, content: Omit<State, 'format'>): Promise<void> {
@@ -211,10 +227,10 @@ async function readState(directory: string): Promise<State | null> {
 
 async function ringsOf(directory: string, records: readonly KeyRecord[], clock: Clock): Promise<Rings> {
   const keys: HubKey[] = []
-  for (const { purpose, file, fingerprint, signsFromSec, revoked } of records) {
+  for (const { purpose, file, fingerprint, ...since } of records) {
     const key = await readKeyFile(join(directory, file))
     if (key.fingerprint !== fingerprint) throw damaged(`${join(directory, file)} is another key`)
-    keys.push({ purpose, key, signsFromSec, revoked })
+    keys.push({ purpose, key, ...since })
   }
   const ringOf = async (purpose: KeyPurpose): Promise<KeyRing> =>
     await KeyRing.of(

@@ -5,14 +5,18 @@
 import { armor, enums, readKey } from 'openpgp'
 import { unixSeconds } from '../clock.ts'
 import type { Clock } from '../clock.ts'
+import { clearSignersOf, signersOf } from './signing-key.ts'
 import type { RevocationReason, SigningKey } from './signing-key.ts'
 
 /** `overlay` signs commits of overlays, `binhost` binary packages. */
 export const KEY_PURPOSES = ['overlay', 'binhost'] as const
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
-/** `next` is published and waits; `retired` is believed for what it signed; `revoked` is not believed any more. */
-export type KeyState = 'next' | 'current' | 'retired' | 'revoked'
+/**
+ * `next` is published and waits; `active` signs; `retiring` is believed for what it signed; `retired` and `revoked` are not
+ * believed any more.
+ */
+export type KeyState = 'next' | 'active' | 'retiring' | 'retired' | 'revoked'
 
 export interface Revocation {
   /** RFC 3339. */
@@ -28,6 +32,8 @@ export interface HubKey {
   readonly key: SigningKey
   /** Seconds since 1970: it signs from then until another one does. */
   readonly signsFromSec: number
+  /** RFC 3339: since when it is published no longer, since nothing needs it; null: it is. */
+  readonly retiredAt: string | null
   readonly revoked: Revocation | null
 }
 
@@ -42,9 +48,10 @@ export class KeyRing {
     this.#clock = clock
   }
 
-  /** @param keys oldest first; at least one is not revoked. */
+  /** @param keys oldest first; at least one is neither retired nor revoked. */
   static async of(keys: readonly HubKey[], clock: Clock): Promise<KeyRing> {
-    const armored = keys.map(({ key, revoked }) => revoked?.publicKey ?? key.publicKey)
+    const published = keys.filter(({ retiredAt, revoked }) => retiredAt === null || revoked !== null)
+    const armored = published.map(({ key, revoked }) => revoked?.publicKey ?? key.publicKey)
     return new KeyRing(keys, await inOneBlock(armored), clock)
   }
 
@@ -59,7 +66,7 @@ export class KeyRing {
     return this.#keys
   }
 
-  /** ASCII-armoured: all of them in one block, revoked ones with their certificates. */
+  /** ASCII-armoured: all that are published in one block, revoked ones with their certificates. */
   get publicKeys(): string {
     return this.#publicKeys
   }
@@ -74,11 +81,36 @@ export class KeyRing {
     return this.#believed().map(({ key }) => key.fingerprint)
   }
 
+  /** Of those that were to be believed once: whoever still does shall not, whatever is imported again. */
+  get distrusted(): readonly string[] {
+    return this.keys.filter((entry) => !isBelieved(entry)).map(({ key }) => key.fingerprint)
+  }
+
+  find(fingerprint: string): HubKey | undefined {
+    return this.keys.find(({ key }) => key.fingerprint === fingerprint)
+  }
+
+  /** The key that an armoured detached signature names, which is not judged; undefined for one of somebody else. */
+  async signerOf(armoredSignature: string): Promise<HubKey | undefined> {
+    return this.#among(await signersOf(armoredSignature))
+  }
+
+  /** The same of a clear-signed text; undefined for one that is not signed too. */
+  async signerOfText(text: string): Promise<HubKey | undefined> {
+    return this.#among(await clearSignersOf(text))
+  }
+
+  /** @param ids the last 16 digits of fingerprints. */
+  #among(ids: readonly string[]): HubKey | undefined {
+    return this.keys.find(({ key }) => ids.includes(key.fingerprint.slice(-16)))
+  }
+
   stateOf(entry: HubKey): KeyState {
     if (entry.revoked !== null) return 'revoked'
+    if (entry.retiredAt !== null) return 'retired'
     const current = this.#currentEntry()
-    if (entry === current) return 'current'
-    return this.keys.indexOf(entry) > this.keys.indexOf(current) ? 'next' : 'retired'
+    if (entry === current) return 'active'
+    return this.keys.indexOf(entry) > this.keys.indexOf(current) ? 'next' : 'retiring'
   }
 
   /** The key that waits to sign, if there is one. */
@@ -93,7 +125,7 @@ export class KeyRing {
   }
 
   #believed(): readonly HubKey[] {
-    return this.keys.filter(({ revoked }) => revoked === null)
+    return this.keys.filter(isBelieved)
   }
 
   /** The last whose time has come; a clock that went back behind all of them leaves the first. */
@@ -104,6 +136,10 @@ export class KeyRing {
     if (!entry) throw new Error('every key of the hub is revoked')
     return entry
   }
+}
+
+function isBelieved({ retiredAt, revoked }: HubKey): boolean {
+  return retiredAt === null && revoked === null
 }
 
 /** GnuPG imports one block whole; of two, one after the other, some programs read the first only. */

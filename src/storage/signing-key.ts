@@ -21,7 +21,8 @@ import { unixSeconds } from '../clock.ts'
 import { isTemporary, makeDirectoryDurably, writeFileDurably } from './durable-write.ts'
 
 /** Why a key is revoked, as OpenPGP tells it: RFC 9580, section 5.2.3.31. */
-export type RevocationReason = 'compromised' | 'superseded' | 'retired'
+export const REVOCATION_REASONS = ['compromised', 'superseded', 'retired'] as const
+export type RevocationReason = (typeof REVOCATION_REASONS)[number]
 
 const REASONS = {
   compromised: enums.reasonForRevocation.keyCompromised,
@@ -154,6 +155,12 @@ export class SigningKey {
 
 function asFile(armored: string): string {
   return armored.replaceAll('\r\n', '\n').trimEnd() + '\n'
+}
+
+/** Which keys clear-signed a text: the last 16 digits of their fingerprints; none of a text that is not signed. */
+export async function clearSignersOf(text: string): Promise<readonly string[]> {
+  const message = await readCleartextMessage({ cleartextMessage: text }).catch(() => null)
+  return message?.getSigningKeyIDs().map((id) => id.toHex().toUpperCase()) ?? []
 }
 
 /** Which keys made an armoured detached signature: the last 16 digits of their fingerprints. */

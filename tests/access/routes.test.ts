@@ -119,6 +119,12 @@ const ROUTES: readonly Route[] = [
   },
   { call: 'GET /api/v1/keys', allowed: [] },
   { call: 'POST /api/v1/keys?dryRun=true', body: { purpose: 'overlay' }, allowed: [] },
+  {
+    call: 'POST /api/v1/keys/none/revoke?dryRun=true',
+    body: { reason: 'retired' },
+    allowed: [],
+    refusal: 'key.unknown',
+  },
   { call: 'GET /api/v1/audit', allowed: [] },
   { call: 'GET /api/v1/audit/export', allowed: [] },
   { call: 'GET /api/v1/audit/verify', allowed: [] },

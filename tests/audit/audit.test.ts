@@ -89,7 +89,9 @@ async function changeEverything(): Promise<void> {
     readonly items: readonly { readonly id: string }[]
   }
   await post(`environments/staging/releases/${release.items[0]?.id ?? ''}/withdraw`, { reason: 'no' })
+  const old = hub.hub.overlayKeys.current.fingerprint
   await post('keys', { purpose: 'overlay' })
+  await post(`keys/${old}/revoke`, { reason: 'superseded', note: 'a trial' })
   const { id: reader } = await post('tokens', { name: 'r', role: 'reader' })
   await hub.as().delete(`/api/v1/tokens/${reader}`)
   await hub.as().delete('/api/v1/nodes/web1')

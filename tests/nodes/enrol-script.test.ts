@@ -6,7 +6,7 @@ import { renderEnrolScript } from '../../src/nodes/enrol-script.ts'
 import { temporaryFolder } from '../git/support.ts'
 
 const KEY = 'A'.repeat(40)
-const ANCHOR = { publicKeys: '', fingerprints: [KEY] }
+const ANCHOR = { publicKeys: '', fingerprints: [KEY], distrusted: [] }
 const ANCHORS = { overlay: ANCHOR, binhost: { ...ANCHOR, fingerprints: [KEY, 'B'.repeat(40)] } }
 
 function render(hub: string, overlayPrefix = 'hub'): string {

@@ -72,7 +72,7 @@ const tests = (): void => {
     const { overlayKeys, binhostKeys } = hub.hub
     expect(await signerOfTip(hub)).toBe(overlayKeys.current.fingerprint.slice(-16))
     expect(overlayKeys.current.fingerprint).not.toBe(old)
-    expect(binhostKeys.keys.map((key) => binhostKeys.stateOf(key))).toEqual(['retired', 'current'])
+    expect(binhostKeys.keys.map((key) => binhostKeys.stateOf(key))).toEqual(['retiring', 'active'])
     // What the retired key has signed is still good.
     await node.must('emerge', '--oneshot', '--getbinpkgonly', `=${cpvOf(1)}`)
     expect(await client.installedPackages(node)).toContain(cpvOf(1))

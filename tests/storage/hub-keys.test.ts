@@ -116,12 +116,12 @@ testWith('gpg')(
       const signature = await overlay.current.sign(PAYLOAD, clock.now())
       return [withOld, withNew, withBoth].map((gpg) => gpg.verify(signature, PAYLOAD))
     }
-    expect(overlay.keys.map((key) => overlay.stateOf(key))).toEqual(['current', 'next'])
+    expect(overlay.keys.map((key) => overlay.stateOf(key))).toEqual(['active', 'next'])
     expect(await believers()).toEqual([true, false, true])
     clock.pass(6)
     expect(await believers()).toEqual([true, false, true])
     clock.pass(1)
-    expect(overlay.keys.map((key) => overlay.stateOf(key))).toEqual(['retired', 'current'])
+    expect(overlay.keys.map((key) => overlay.stateOf(key))).toEqual(['retiring', 'active'])
     expect(await believers()).toEqual([false, true, true])
     expect(overlay.fingerprints).toEqual([old!.key.fingerprint, made.key.fingerprint])
     // The other purpose has its own keys.

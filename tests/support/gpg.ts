@@ -8,6 +8,27 @@ export interface Gpg {
   verify(signature: string, bytes?: Buffer): boolean
 }
 
+/** A GnuPG that trusts nobody. @param folder as `gpgWith`. */
+export function gpgHome(folder: string) {
+  const home = join(folder, 'gnupg')
+  mkdirSync(home, { mode: 0o700 })
+  const run = (args: readonly string[], input?: string) => {
+    const options = ['--homedir', home, '--batch', '--no-tty', '--no-autostart']
+    const { status, stdout, stderr } = spawnSync('gpg', [...options, ...args], { input, encoding: 'utf8' })
+    if (status !== 0) throw new Error(`gpg ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  return {
+    import: (armored: string) => run(['--import'], armored),
+    /** The validity of each key, by its fingerprint: `r` for a revoked one. */
+    keys(): ReadonlyMap<string, string> {
+      const listed = run(['--list-keys', '--with-colons'])
+      const found = listed.matchAll(/^pub:(.):.*\nfpr:+([0-9A-F]{40}):/gm)
+      return new Map(Array.from(found, ([, validity = '', name = '']) => [name, validity]))
+    },
+  }
+}
+
 /** @param folder where its home may be made; GnuPG's sockets need a short path. */
 export function gpgWith(folder: string, publicKey: string): Gpg {
   const home = join(folder, 'gnupg')
