@@ -18,6 +18,7 @@ export const CHANGES = {
   'token.revoked': 'a token was revoked',
   'key.created': 'a signing key was made',
   'key.revoked': 'a signing key was revoked',
+  'key.retired': 'a signing key that nothing needs any more was retired',
   'node.enrolled': 'a machine became a node',
   'node.left': 'a node was taken out',
   'restore_point.announced': 'a node announced a restore point',

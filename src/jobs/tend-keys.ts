@@ -1,5 +1,6 @@
-/** What follows from keys that are believed no more: whatever nodes still get of them is signed anew. */
+/** What follows from keys that are believed no more, or need not be: what they signed is signed anew, and they go. */
 import type { Hub } from '../hub.ts'
+import { retireKeys } from '../nodes/retire-keys.ts'
 import { signPackagesAgain } from '../nodes/sign-again.ts'
 import { renewSignature } from '../overlays/renew-signature.ts'
 
@@ -10,4 +11,5 @@ export async function tendKeys(hub: Hub): Promise<void> {
   const until = performance.now() + RUN_MS
   for (const { name } of hub.config.environments) await renewSignature(hub, name)
   await signPackagesAgain(hub, () => performance.now() < until)
+  await retireKeys(hub)
 }

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CHANGES } from '../../src/audit/changes.ts'
+import { tendKeys } from '../../src/jobs/tend-keys.ts'
 import { cliOf, localCliOf } from '../cli/support.ts'
 import { reportOf } from '../support/node-reports.ts'
 import { BINPKG, POINT, announcementOf, enrolNode, pointsOf } from '../support/restore-points.ts'
@@ -92,6 +93,9 @@ async function changeEverything(): Promise<void> {
   const old = hub.hub.overlayKeys.current.fingerprint
   await post('keys', { purpose: 'overlay' })
   await post(`keys/${old}/revoke`, { reason: 'superseded', note: 'a trial' })
+  await post('keys', { purpose: 'binhost', overlap: '0s' })
+  hub.clock.set('2026-01-09T03:04:05Z')
+  await tendKeys(hub.hub)
   const { id: reader } = await post('tokens', { name: 'r', role: 'reader' })
   await hub.as().delete(`/api/v1/tokens/${reader}`)
   await hub.as().delete('/api/v1/nodes/web1')

@@ -1,5 +1,5 @@
 /** Packages of a revoked key are signed again: the same package, new bytes around it, and an index that says so. */
-import { chmod, readFile, readdir, writeFile } from 'node:fs/promises'
+import { chmod, cp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openBinpkg, rangeOf } from '../../src/binpkgs/open-binpkg.ts'
@@ -7,7 +7,9 @@ import type { Gpkg } from '../../src/binpkgs/open-binpkg.ts'
 import { verifyGpkg } from '../../src/binpkgs/verify-binpkg.ts'
 import { parsePackagesIndex } from '../../src/gentoo/packages-index.ts'
 import { collectBinpkgs } from '../../src/jobs/collect-binpkgs.ts'
+import { openDataFolder } from '../../src/jobs/open-data-folder.ts'
 import { tendKeys } from '../../src/jobs/tend-keys.ts'
+import { verifyRestorePoints } from '../../src/jobs/verify-restore-points.ts'
 import { signPackagesAgain } from '../../src/nodes/sign-again.ts'
 import type { Step } from '../../src/steps.ts'
 import {
@@ -195,4 +197,27 @@ test('of a package from before it was kept the package itself says who signed it
   expect(await signers(hub)).toEqual([next, next])
   expect((await shown(hub, token)).timestampSec).toBe(after.timestampSec)
   expect(next).not.toBe(old)
+})
+
+async function findings(hub: TestHub): Promise<readonly string[]> {
+  await using folder = await openDataFolder(hub.hub.config)
+  const found: string[] = []
+  for await (const { what } of verifyRestorePoints(folder, () => undefined)) found.push(what)
+  return found
+}
+
+test('verify names packages of the revoked key until they are signed again, and of keys that it does not know', async () => {
+  await using hub = await createTestHub({}, { jobs: false })
+  const { old } = await withRevoked(hub)
+  const what = `it is signed by the revoked key ${old}`
+  expect(await findings(hub)).toEqual([what, what])
+  await signPackagesAgain(hub.hub)
+  expect(await findings(hub)).toEqual([])
+  // As after a restore of the records beside the keys of another hub.
+  await using other = await createTestHub({}, { jobs: false })
+  for (const name of await readdir(join(hub.directory, 'var/keys')))
+    await rm(join(hub.directory, 'var/keys', name))
+  await cp(join(other.directory, 'var/keys'), join(hub.directory, 'var/keys'), { recursive: true })
+  const unknown = 'it is signed by no key of this hub'
+  expect(await findings(hub)).toEqual([unknown, unknown])
 })
