@@ -1639,6 +1639,17 @@ class KeysTest(GpgTest):
         self.assertEqual(self.known(self.paths.overlay_keyring), {self.new: "u"})
         self.assertFalse(self.keys.take(early, [last]))
 
+    def test_what_came_after_that_is_taken_too(self) -> None:
+        early = self.without(1, self.old)
+        newest = self.without(2, self.old)
+        signed = (newest, [self.sign(newest, self.new)])
+        with self.assertRaises(Stop):
+            self.keys.follow(signed, [])
+        self.assertEqual(self.known(self.paths.overlay_keyring), {self.old: "u"})
+        self.assertTrue(self.keys.follow(signed, [("{}", ["x"]), (early, [self.sign(early, self.old)])]))
+        self.assertEqual(hub_node.read_json(self.paths.statement)["serial"], 2)
+        self.assertFalse(self.keys.follow(signed, []))
+
     def test_what_no_believed_key_has_signed_changes_nothing(self) -> None:
         text = self.statement(1, self.stranger)
         self.refused(text)

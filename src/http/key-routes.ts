@@ -64,8 +64,9 @@ export function publicKeyRoutes(hub: Hub): Router {
     response.type('application/pgp-keys').send(hub.overlayKeys.publicKeys)
   })
   routes.get('/keys/statement.json', (_request, response) => {
-    const { text, signatures } = hub.keys.statement
-    response.set('Cache-Control', 'no-cache').json({ statement: text, signatures })
+    const { text, signatures, former } = hub.keys.statement
+    const before = former.map((one) => ({ statement: one.text, signatures: one.signatures }))
+    response.set('Cache-Control', 'no-cache').json({ statement: text, signatures, former: before })
   })
   routes.get('/keys/binhost.asc', (_request, response) => {
     response.type('application/pgp-keys').send(hub.binhostKeys.publicKeys)

@@ -160,8 +160,8 @@ export class HubKeys {
   /** Everything that can fail comes before the rename; what is in memory follows it at once. */
   async #change(records: readonly KeyRecord[], leaving: HubKey | null = null): Promise<void> {
     const rings = await ringsOf(this.#directory, records, this.#clock)
-    const serial = (this.#statement?.serial ?? 0) + 1
-    const statement = await stateKeys(rings, { serial, now: this.#clock.now(), leaving })
+    const before = this.#statement
+    const statement = await stateKeys(rings, { before, now: this.#clock.now(), leaving })
     await writeState(this.#directory, { keys: [...records], statement })
     this.#records = records
     this.#statement = statement

@@ -5,30 +5,41 @@
 import { z } from 'zod'
 import type { HubKey, KeyPurpose, KeyRing } from './key-ring.ts'
 
+const signedSchema = z.strictObject({ text: z.string(), signatures: z.array(z.string()) })
+
 export const statementSchema = z.strictObject({
   serial: z.int(),
-  text: z.string(),
-  signatures: z.array(z.string()),
+  ...signedSchema.shape,
+  /** Those that called a key of overlays revoked, which signed them last, oldest first: the way for who knows only it. */
+  former: z.array(signedSchema).default([]),
 })
 
-/** With a detached signature by each key of overlays that a node may be left with. */
+/** What a statement says, and what came before it: with a detached signature by each key of overlays that a node may be left with. */
 export type KeyStatement = z.infer<typeof statementSchema>
+
+interface StatementOf {
+  /** null: there was none. */
+  readonly before: KeyStatement | null
+  readonly now: Date
+  /** The key that the statement is the first to call revoked; null: none. */
+  readonly leaving: HubKey | null
+}
 
 /**
  * A node that has been away needs a signature by the one key that it knows, so each gives one, retired ones too. A revoked
  * key gives its last under the very statement that says so: to who knows nothing but that key, its thief could say as much.
  * The serial keeps an older statement from being shown again.
- * @param leaving the key that the statement is the first to call revoked, if there is one.
  */
 export async function stateKeys(
   { overlay, binhost }: Readonly<Record<KeyPurpose, KeyRing>>,
-  { serial, now, leaving }: { readonly serial: number; readonly now: Date; readonly leaving: HubKey | null },
+  { before, now, leaving }: StatementOf,
 ): Promise<KeyStatement> {
   const part = ({ publicKeys, fingerprints, distrusted }: KeyRing) => ({
     publicKeys,
     fingerprints,
     distrusted,
   })
+  const serial = (before?.serial ?? 0) + 1
   const text = `${JSON.stringify({ format: 1, serial, overlay: part(overlay), binhost: part(binhost) })}\n`
   const signatures: string[] = []
   for (const { key, revoked } of overlay.keys) {
@@ -36,5 +47,7 @@ export async function stateKeys(
     const at = new Date(Math.max(now.getTime(), key.createdSec * 1000))
     signatures.push(await key.sign(Buffer.from(text), at))
   }
-  return { serial, text, signatures }
+  const former = before?.former ?? []
+  const isLast = leaving?.purpose === 'overlay'
+  return { serial, text, signatures, former: isLast ? [...former, { text, signatures }] : former }
 }

@@ -99,8 +99,12 @@ describe('the revocation of a key', () => {
     const signers = async () => (await Promise.all(hub.hub.keys.statement.signatures.map(signersOf))).flat()
     await revoke(hub, old)
     expect(await signers()).toContain(old.slice(-16))
+    const last = hub.hub.keys.statement
     await rotate(hub, 'binhost')
     expect(await signers()).not.toContain(old.slice(-16))
+    // A node that knows that key alone goes by the last that it signed.
+    const served = await hub.as(null).get('/keys/statement.json')
+    expect(served.body.former).toEqual([{ statement: last.text, signatures: last.signatures }])
     await hub.upload('shop', tarball({ 'shop/run': '1' }), { build: '1' })
     expect((await tip(hub)).signers).toEqual([hub.hub.overlayKeys.current.fingerprint.slice(-16)])
   })
