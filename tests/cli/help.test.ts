@@ -58,6 +58,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'nodes keep-point',
     'rollback',
     'key rotate',
+    'key revoke',
   ]
   expect(command.options.some(({ long }) => long === '--dry-run')).toBe(changes.includes(path))
 })
