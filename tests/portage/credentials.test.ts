@@ -78,4 +78,4 @@ const tests = (): void => {
   })
 }
 
-describeWithPortage('credentials', tests)
+describeWithPortage('credentials', tests, { timeoutMs: 400_000 })

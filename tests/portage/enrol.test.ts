@@ -290,4 +290,4 @@ async function openThief(): Promise<WatchedServer> {
   }))
 }
 
-describeWithPortage('enrolment', tests)
+describeWithPortage('enrolment', tests, { timeoutMs: 400_000 })

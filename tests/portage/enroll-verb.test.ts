@@ -131,4 +131,4 @@ const tests = (): void => {
   })
 }
 
-describeWithPortage('hub-node enroll', tests)
+describeWithPortage('hub-node enroll', tests, { timeoutMs: 400_000 })
