@@ -16,6 +16,7 @@ import { describeWithPortage } from './support/portage.ts'
 
 const HUB = { HUB_CATEGORY: 'app-acme', HUB_ANONYMOUS_READ: 'staging' }
 const ONE = 'app-acme/shop-1.0.0_p1'
+const HOOK = 'var/lib/shop-test/hooks/preinst-2'
 const TWO = 'app-acme/shop-1.0.0_p2'
 
 const tests = (): void => {
@@ -61,7 +62,53 @@ const tests = (): void => {
     await hubNode(node, 'lift', 'shop')
     expect((await hubNode(node, 'upgrade', 'shop')).status).toBe(0)
   })
+
+  test('of a merge that ran out of room no configuration is left: what is new goes, and what was replaced comes back', async () => {
+    await using hub = await createTestHub(HUB)
+    await using node = await openNode('half-merged')
+    await hostWithShop(node, hub, [{ build: 1 }, { build: 2 }])
+    const original = await node.read('etc/shop/plain.toml')
+    await node.bash('for name in plain only-1; do echo mine > /etc/shop/$name.toml; done')
+    const edited = await node.bash(ETC)
+    // The program's own file is not among what is merged: nothing but configuration could be replaced.
+    await node.write(HOOK, `${LINK_AT_LAST}rm -r "$D/opt/shop/bin"\n`, 0o755)
+    const unchanged = await node.bash(UPGRADE_WITHOUT_ROOM)
+    expect(unchanged).toContain('"code": "merge.failed"')
+    expect(unchanged).toContain('"status": 20')
+    expect(unchanged).toContain('files of app-acme/shop-1.0.0_p2 are left behind, such as /opt/shop/only-2')
+    expect(await node.bash(ETC)).toBe(edited)
+
+    await node.write('etc/shop/plain.toml', original)
+    const unedited = await node.bash(ETC)
+    await node.write(HOOK, LINK_AT_LAST, 0o755)
+    const back = await node.bash(UPGRADE_WITHOUT_ROOM)
+    expect(back).toContain('but overwrote /etc/shop/plain.toml')
+    expect(back).toContain('"status": 21')
+    expect(await node.bash(ETC)).toBe(unedited)
+    expect(await client.installedPackages(node)).toEqual([ONE])
+    await node.bash(`rm /${HOOK}`)
+    expect((await hubNode(node, 'upgrade', '--lift', 'shop')).status).toBe(0)
+  })
 }
+
+/** A phase of build 2 that adds a link to nothing, which Portage merges after everything else. */
+const LINK_AT_LAST = '#!/bin/sh -e\nln -s nowhere "$D/var/lib/shop/last"\n'
+
+/** An upgrade on a host where there is no room for that link. */
+const UPGRADE_WITHOUT_ROOM = `
+  mkdir -p /tmp/shop; cp -a /var/lib/shop/. /tmp/shop
+  mount -t tmpfs -o nr_inodes=8 none /var/lib/shop; cp -a /tmp/shop/. /var/lib/shop
+  while mkdir "$(mktemp -u /var/lib/shop/XXXXXX)"; do :; done 2> /dev/null
+  hub-node upgrade --lift shop --json || true
+`
+
+/** All configuration of the app, its proposals, and Portage's memory of them. */
+const ETC = `
+  shopt -s nullglob
+  find /etc/shop.toml /etc/shop /etc/._cfg* -printf '%p %y %m %U:%G %l\\n' | sort
+  find /etc/shop.toml /etc/shop /etc/._cfg* -type f -exec sha256sum {} + | sort -k 2
+  cat /var/lib/portage/config || true
+`
 
 /** An upgrade while a folder is on a disk that has no room, and whether the files that are there stayed the same. */
 function upgradeOnFullDisk(folder: string): string {

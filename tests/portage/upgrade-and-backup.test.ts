@@ -6,6 +6,7 @@ import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
 import { openNode } from './support/gentoo-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
+import { POINTS, hubNode, installHubNode, pointIds } from './support/hub-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
 
@@ -88,6 +89,41 @@ const tests = (): void => {
     expect(await node.read('opt/shop/bin/shop')).toBe('build 4')
     expect(await client.installedPackages(node)).toEqual(['app-acme/shop-1.0.0_p4'])
   })
+
+  test('an emerge without hub-node leaves a restore point with the dump of the same merge, which goes back with it', async () => {
+    await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme', HUB_ANONYMOUS_READ: 'staging' })
+    await using node = await openNode('plain-emerge')
+    await installHubNode(node, hub)
+    await upload(hub, 1)
+    await client.follow(node, hub, { environment: 'staging' })
+    await node.bash(`echo 'FEATURES="\${FEATURES} unmerge-backup"' >> /etc/portage/make.conf`)
+    await client.emerge(node, 'app-acme/shop')
+    await node.bash('echo live > /var/lib/shop/data')
+    await upload(hub, 2)
+    await client.sync(node, 'staging')
+    await client.emerge(node, '--update', 'app-acme/shop')
+    await node.bash('echo written since > /var/lib/shop/data')
+
+    // This hub does not take reports: the points are taken before it is asked.
+    await hubNode(node, 'report')
+    const [point = '', ...more] = await pointIds(node)
+    expect(more).toEqual([])
+    const { points } = (await hubNode(node, 'points')).result as { points: readonly unknown[] }
+    expect(points).toEqual([
+      expect.objectContaining({
+        ...{ id: point, cpv: 'app-acme/shop-1.0.0_p1', reason: 'portage' },
+        dump: expect.arrayContaining(['data', 'home', 'shop']) as unknown,
+      }),
+    ])
+    expect(
+      await node.must('find', `/${DUMPS}`, `/${POINTS}`, '-maxdepth', '3', '-type', 'd', '-perm', '/077'),
+    ).toBe('')
+    const back = await hubNode(node, 'rollback', point, '--yes', '--with-dump')
+    expect(back.status, back.output).toBe(0)
+    expect(await client.installedPackages(node)).toEqual(['app-acme/shop-1.0.0_p1'])
+    expect(await node.read('opt/shop/bin/shop')).toBe('build 1')
+    expect(await node.read('var/lib/shop/data')).toBe('live\n')
+  })
 }
 
 describeWithPortage('upgrade and backup', tests, { concurrent: true })
@@ -122,6 +158,7 @@ async function upload(
       commands: ['cp -r /opt/shop/bin/shop /var/lib/shop/. "$HUB_BACKUP_DIR/"', lastCommand],
       timeout: '2s',
     },
+    restore: { commands: ['cp "$HUB_BACKUP_DIR/data" /var/lib/shop/data'], timeout: '2s' },
   }
   const fields = { build: String(build), version: '1.0.0', recipe: JSON.stringify(recipe) }
   const reply = await hub.upload('shop', bytes, fields)
