@@ -42,14 +42,10 @@ export interface FuzzedHub extends AsyncDisposable {
   /** All files and rows, as they are now. */
   readonly kept: () => Promise<Kept>
   /**
-   * Waits until all is as it was: `except` are tables that may differ. @throws when that does not come, and at once for
+   * Waits until all is as it was: `tables` are those that count: all, if none are named. @throws when that does not come, and at once for
    * rows: those are written before an answer.
    */
-  readonly refuseChanges: (
-    before: Kept,
-    what: string,
-    except?: readonly string[] | 'all tables',
-  ) => Promise<void>
+  readonly refuseChanges: (before: Kept, what: string, tables?: readonly string[]) => Promise<void>
   /** What the hub has complained of since it was asked last. */
   readonly complaints: () => string
 }
@@ -93,9 +89,9 @@ export async function startFuzzedHub(): Promise<FuzzedHub> {
       }
     },
     kept: async () => await reader.read(),
-    refuseChanges: async (before, what, except) => {
+    refuseChanges: async (before, what, tables) => {
       for (let looks = 0; ; looks++) {
-        const { files, rows } = differences(before, await reader.read(), except)
+        const { files, rows } = differences(before, await reader.read(), tables)
         if (files.length === 0 && rows.length === 0) return
         if (rows.length > 0 || looks === MAX_LOOKS)
           throw new Error(`${what}: ${[...rows, ...files].join('; ')}`)

@@ -62,16 +62,16 @@ export class KeptReader implements Disposable {
   }
 }
 
-/** What differs between two states, a line each; `except` are tables that may. */
+/** What differs between two states, a line each; `tables` are those that count: all, if none are named. */
 export function differences(
   before: Kept,
   after: Kept,
-  except: readonly string[] | 'all tables' = [],
+  tables?: readonly string[],
 ): { readonly files: readonly string[]; readonly rows: readonly string[] } {
   const gone = before.files.filter((path) => !after.files.includes(path))
   const left = after.files.filter((path) => !before.files.includes(path))
   const changed = [...after.tables].filter(
-    ([name, rows]) => except !== 'all tables' && !except.includes(name) && before.tables.get(name) !== rows,
+    ([name, rows]) => (tables?.includes(name) ?? true) && before.tables.get(name) !== rows,
   )
   return {
     files: [...left.map((path) => `left behind: ${path}`), ...gone.map((path) => `gone: ${path}`)],
