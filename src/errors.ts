@@ -96,6 +96,7 @@ export const ERRORS = {
   'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
   'key.unknown': { status: 404, title: 'The hub has no such key' },
+  'events.too_many': { status: 429, title: 'Too many clients follow the events' },
   'key.waiting': { status: 409, title: 'A new key waits to sign already' },
   'key.in_use': { status: 409, title: 'This key signs, and no other is there to sign in its place' },
 

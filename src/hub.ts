@@ -26,6 +26,7 @@ import { REAL_DISK } from './storage/disk.ts'
 import type { Disk } from './storage/disk.ts'
 import { UNWATCHED } from './steps.ts'
 import type { Steps } from './steps.ts'
+import { EventStreams } from './events/event-streams.ts'
 import { Arrivals } from './nodes/arrivals.ts'
 import { Turns } from './turns.ts'
 
@@ -56,6 +57,8 @@ export interface Hub extends AsyncDisposable {
   readonly turns: Turns
   /** Of files of restore points. */
   readonly arrivals: Arrivals
+  /** Who follows the events. */
+  readonly eventStreams: EventStreams
   /** By environment, in the order of promotion. */
   readonly overlays: ReadonlyMap<string, Overlay>
   readonly zips: OverlayZips
@@ -111,6 +114,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
     arrivals: new Arrivals(),
+    eventStreams: new EventStreams(),
     overlays,
     zips: new OverlayZips(parts),
     binhosts: new Binhosts(parts),

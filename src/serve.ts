@@ -58,6 +58,10 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   hub.steps.reached('start.opened')
   const newAdminToken = await onDataFolder(config, async () => await prepare(opened))
   if (overrides.jobs !== false) start.defer(startJobs(hub))
+  // They would go on for ever: their connections could not be closed.
+  start.defer(async () => {
+    await opened.eventStreams.end()
+  })
   openDoor.to(createFrontDoor(hub))
   const parts = start.move()
   return {

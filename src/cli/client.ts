@@ -16,6 +16,8 @@ const SILENCE_MS = 5 * 60_000
 const KEEP_ALIVE_MS = 30_000
 /** A piece of an upload that moves no byte for so long goes on over another connection. */
 const CHUNK_SILENCE_MS = 2 * 60_000
+/** A stream of events has a sign of life every 15 seconds. */
+const STREAM_SILENCE_MS = 60_000
 
 export interface Answer<T> {
   /** 200 or 201. */
@@ -127,6 +129,21 @@ export class Client {
     return response.headers
   }
 
+  /** The parts of an answer as they come, however long that takes; it ends with a failure when the connection breaks. */
+  async *stream(path: string, query: Query, headers: Readonly<Record<string, string>>) {
+    const request = this.#begin('GET', path, query, headers)
+    request.setTimeout(STREAM_SILENCE_MS, () => request.destroy(new Error('nothing came for a minute')))
+    try {
+      const response = await answerTo(request.end())
+      if (response.statusCode !== 200) refuseProblem(this.#where(), response, await buffer(response))
+      for await (const part of response.setEncoding('utf8')) yield String(part)
+    } catch (error) {
+      throw error instanceof Failure ? error : unreachable(this.#where(), error)
+    } finally {
+      request.destroy()
+    }
+  }
+
   async #send(
     method: string,
     path: string,
@@ -157,21 +174,7 @@ export class Client {
       readonly content: Pick<StreamedBody, 'chunks'> | null
     },
   ): Promise<{ response: IncomingMessage; body: Buffer }> {
-    const { protocol, hostname, port } = this.#base
-    const start = protocol === 'https:' ? httpsRequest : httpRequest
-    const request = start({
-      hostname: hostname.replace(/^\[|\]$/g, ''),
-      port,
-      method,
-      // Not through URL: it would resolve ".." in a path that the hub is to judge.
-      path: this.#prefix + path + queryText(query),
-      headers: {
-        ...(this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` }),
-        'User-Agent': `portage-hub/${HUB_VERSION}`,
-        ...sent.headers,
-      },
-    })
-    request.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS))
+    const request = this.#begin(method, path, query, sent.headers)
     const { silenceMs } = sent
     if (silenceMs !== null) {
       const silent = `it has not answered for ${String(silenceMs / 60_000)} minutes`
@@ -184,6 +187,30 @@ export class Client {
     } finally {
       request.destroy()
     }
+  }
+
+  #begin(
+    method: string,
+    path: string,
+    query: Query,
+    headers: Readonly<Record<string, string | number>>,
+  ): ClientRequest {
+    const { protocol, hostname, port } = this.#base
+    const start = protocol === 'https:' ? httpsRequest : httpRequest
+    const request = start({
+      hostname: hostname.replace(/^\[|\]$/g, ''),
+      port,
+      method,
+      // Not through URL: it would resolve ".." in a path that the hub is to judge.
+      path: this.#prefix + path + queryText(query),
+      headers: {
+        ...(this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` }),
+        'User-Agent': `portage-hub/${HUB_VERSION}`,
+        ...headers,
+      },
+    })
+    request.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS))
+    return request
   }
 
   /** Waits for the answer, which may come while the body is still on its way: the rest is not sent then. */
@@ -211,6 +238,12 @@ export class Client {
   #where(): string {
     return this.#base.origin + this.#prefix
   }
+}
+
+async function answerTo(request: ClientRequest): Promise<IncomingMessage> {
+  return await new Promise((resolve, reject) => {
+    request.once('response', resolve).on('error', reject)
+  })
 }
 
 async function* only(content: Buffer): AsyncGenerator<Buffer> {

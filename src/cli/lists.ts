@@ -42,6 +42,12 @@ export function parseNumber(text: string): string {
   return String(parseCount(text))
 }
 
+/** The number of an event, 0 for before the first, for commander. */
+export function parseEventNumber(text: string): string {
+  if (/^[0-9]{1,15}$/.test(text)) return text
+  throw new InvalidArgumentError('It must be the number of an event, or 0.')
+}
+
 /** Prints a page: the JSON for programs; for people a table, or `none` when it is empty, and whether there is more. */
 export function showPage<T>(
   { terminal, show }: LocalSession,

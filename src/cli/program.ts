@@ -9,6 +9,7 @@ import { addCheck, addChecks } from './check.ts'
 import { addConfig } from './config.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
+import { addEvents } from './events.ts'
 import { exitStatusLines } from './exit-status.ts'
 import { addHold } from './hold.ts'
 import { addKey } from './key.ts'
@@ -46,7 +47,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
   'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
   'Environments:': [addEnvironments, addPromote, addWhy, addWithdraw, addHold, addPolicy, addOverlay],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addWhoami, addKey, addAudit],
+  'Access:': [addToken, addWhoami, addKey, addAudit, addEvents],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

@@ -11,6 +11,7 @@ import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
+import { eventRoutes } from './event-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
@@ -68,6 +69,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     tokenRoutes(hub),
     keyRoutes(hub),
     auditRoutes(hub),
+    eventRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),

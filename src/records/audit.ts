@@ -2,6 +2,7 @@
 import type { Selectable } from 'kysely'
 import type { ChainHead } from '../audit/chain.ts'
 import type { Db } from './database.ts'
+import type { Growth } from './growth.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { AuditTable } from './schema.ts'
@@ -28,11 +29,21 @@ export const EVERY_CHANGE: AuditFilter = {
   ...{ since: null, until: null },
 }
 
+/** Which changes are wanted as events; null: whatever it is. */
+export interface EventFilter {
+  readonly types: readonly string[] | null
+  readonly app: string | null
+  /** Holds that bind in all environments are of this one too. */
+  readonly environment: string | null
+}
+
 export class AuditRecords {
   readonly #db: Db
+  readonly #growth: Growth
 
-  constructor(db: Db) {
+  constructor(db: Db, growth: Growth) {
     this.#db = db
+    this.#growth = growth
   }
 
   /** In a transaction: nobody else appends before it ends. */
@@ -44,11 +55,28 @@ export class AuditRecords {
   async append(row: AuditRow): Promise<void> {
     await this.#db.insertInto('audit').values(row).execute()
     await this.#db.updateTable('auditHead').set({ seq: row.seq, hash: row.hash }).execute()
+    this.#growth.grow()
   }
 
   /** In the order in which they were made, those after `seq`. */
   async after(seq: number, limit: number, filter: AuditFilter = EVERY_CHANGE): Promise<readonly AuditRow[]> {
     return await this.#select(filter).where('seq', '>', seq).orderBy('seq').limit(limit).execute()
+  }
+
+  /** In the order in which they were made, those after `seq` that are wanted as events. */
+  async eventsAfter(seq: number, limit: number, filter: EventFilter): Promise<readonly AuditRow[]> {
+    const { types, app, environment } = filter
+    let query = this.#db.selectFrom('audit').selectAll().where('seq', '>', seq)
+    if (types !== null) query = query.where('type', 'in', types)
+    if (app !== null) query = query.where('app', '=', app)
+    if (environment !== null)
+      query = query.where(({ eb, or, and }) =>
+        or([
+          eb('environment', '=', environment),
+          and([eb('environment', 'is', null), eb('type', 'in', ['hold.set', 'hold.lifted'])]),
+        ]),
+      )
+    return await query.orderBy('seq').limit(limit).execute()
   }
 
   /** Newest first. The cursor is a `seq`. */

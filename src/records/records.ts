@@ -4,6 +4,7 @@ import { AppRecords } from './apps.ts'
 import { AuditRecords } from './audit.ts'
 import { BuildRecords } from './builds.ts'
 import { CheckRecords } from './checks.ts'
+import { Growth } from './growth.ts'
 import { HoldRecords } from './holds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
 import { NodeRecords } from './nodes.ts'
@@ -38,10 +39,13 @@ export class Records {
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
   readonly audit: AuditRecords
+  /** Of the audit: told after the transaction that appended to it. */
+  readonly growth: Growth
 
-  constructor(db: Db, knownTokens = new KnownTokens()) {
+  constructor(db: Db, knownTokens = new KnownTokens(), growth = new Growth()) {
     this.#db = db
     this.#knownTokens = knownTokens
+    this.growth = growth
     this.apps = new AppRecords(db)
     this.builds = new BuildRecords(db)
     this.releases = new ReleaseRecords(db)
@@ -58,7 +62,7 @@ export class Records {
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)
-    this.audit = new AuditRecords(db)
+    this.audit = new AuditRecords(db, growth)
   }
 
   /**
@@ -66,9 +70,11 @@ export class Records {
    * writer.
    */
   async transaction<T>(work: (records: Records) => Promise<T>): Promise<T> {
-    return await this.#db
+    const result = await this.#db
       .transaction()
-      .execute(async (transaction) => await work(new Records(transaction, this.#knownTokens)))
+      .execute(async (transaction) => await work(new Records(transaction, this.#knownTokens, this.growth)))
+    this.growth.tell()
+    return result
   }
 
   /** Whether the database answers. */

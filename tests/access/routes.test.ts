@@ -128,6 +128,7 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/audit', allowed: [] },
   { call: 'GET /api/v1/audit/export', allowed: [] },
   { call: 'GET /api/v1/audit/verify', allowed: [] },
+  { call: 'GET /api/v1/events?follow=false', allowed: EVERYBODY },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },

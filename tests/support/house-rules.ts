@@ -29,6 +29,7 @@ const ROOMS = [
   'binpkgs',
   'overlays',
   'environments',
+  'events',
   'nodes',
 ]
 const PURE = ['gentoo', 'git']
