@@ -122,7 +122,10 @@ async function continueIds({ records, config }: Hub): Promise<void> {
   const releases = config.environments.map(
     async ({ name }) => await records.releases.list(name, { ...newest, state: null }),
   )
-  const promotions = records.promotions.list({ app: null, apps: null, environments: null }, newest)
+  const promotions = records.promotions.list(
+    { app: null, apps: null, environments: null, open: null },
+    newest,
+  )
   for (const { items } of await Promise.all([...releases, promotions]))
     for (const { id } of items.map((item) => ('release' in item ? item.release : item))) makeIdsAfter(id)
 }

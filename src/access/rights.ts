@@ -1,7 +1,7 @@
 /** Who may do what: the one table. Pages, API and the addresses that Portage uses all ask here. */
 import { HubError } from '../errors.ts'
 
-export const ROLES = ['administrator', 'uploader', 'promoter', 'enrol', 'node', 'reader'] as const
+export const ROLES = ['administrator', 'uploader', 'promoter', 'approver', 'enrol', 'node', 'reader'] as const
 export type Role = (typeof ROLES)[number]
 
 /** Who makes a request. */
@@ -29,6 +29,8 @@ export type Right =
   /** The result of a check that a person made: not the word of a CI's token. */
   | { readonly to: 'vouch for'; readonly app: string }
   | { readonly to: 'promote'; readonly environment: string }
+  /** To say yes or no to what somebody else asked for; the policy names the roles that count. */
+  | { readonly to: 'approve'; readonly environment: string }
   /** Overlay, distfiles and releases of an environment. */
   | { readonly to: 'read'; readonly environment: string }
   /** To make a node of an environment. */
@@ -52,7 +54,12 @@ const RIGHTS: Readonly<Record<Role, Rule>> = {
     right.to === 'read' ||
     right.to === 'see nodes' ||
     (right.to === 'vouch for' && principal.environments?.length !== 0) ||
-    (right.to === 'promote' && inEnvironment(principal, right)),
+    ((right.to === 'promote' || right.to === 'approve') && inEnvironment(principal, right)),
+  approver: (principal, right) =>
+    right.to === 'read' ||
+    right.to === 'see nodes' ||
+    (right.to === 'vouch for' && principal.environments?.length !== 0) ||
+    (right.to === 'approve' && inEnvironment(principal, right)),
   // Not of everywhere: an enrolment is for one environment.
   enrol: (principal, right) =>
     right.to === 'enrol' && principal.environments !== null && inEnvironment(principal, right),
@@ -95,6 +102,7 @@ export function sightOf(principal: Principal): Sight {
   switch (principal.role) {
     case 'administrator':
     case 'promoter':
+    case 'approver':
       return { apps: null, environments: null }
     case 'uploader':
       return { apps: principal.apps, environments: null }

@@ -5,6 +5,8 @@ export const CHANGES = {
   'check.recorded': 'the result of a check was recorded',
   'promotion.requested': 'somebody, or a policy, asked for a build to be published in an environment',
   'promotion.moved': 'a promotion went from one state to another',
+  'promotion.insisted': 'somebody skipped the waiting of a promotion, or lifted the withdrawal of its build',
+  'promotion.approved': 'somebody approved a promotion',
   'release.published': 'a build was published in an environment',
   'release.withdrawn': 'a build was taken back from an environment',
   'hold.set': 'an app or a build was held',

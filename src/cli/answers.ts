@@ -7,6 +7,7 @@ import type { policyJson } from '../http/policy-routes.ts'
 import type { storedPointJson } from '../http/restore-point-routes.ts'
 import type {
   appJson,
+  approvalJson,
   buildJson,
   environmentJson,
   environmentRollbackJson,
@@ -44,6 +45,11 @@ export type RestorePointAnswer = ReturnType<typeof pointJson>
 export type StoredPointAnswer = ReturnType<typeof storedPointJson>
 export type RollbackAnswer = ReturnType<typeof rollbackJson>
 export type PromotionAnswer = ReturnType<typeof promotionJson>
+export type WholePromotionAnswer = PromotionAnswer & {
+  readonly approvals: readonly ReturnType<typeof approvalJson>[]
+  /** null where it has come to its end. */
+  readonly rules: VerdictAnswer['rules'] | null
+}
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>
 export type TokenAnswer = ReturnType<typeof tokenJson>

@@ -17,6 +17,7 @@ import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
 import { addPolicy } from './policy.ts'
 import { addPromote } from './promote.ts'
+import { addApprove, addCancel, addPromotions, addReject } from './promotions.ts'
 import { addPush } from './push.ts'
 import { addRebuild } from './rebuild.ts'
 import { addServe } from './serve.ts'
@@ -45,7 +46,10 @@ Examples:
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
-  'Environments:': [addEnvironments, addPromote, addWhy, addWithdraw, addHold, addPolicy, addOverlay],
+  'Environments:': [
+    ...[addEnvironments, addPromote, addWhy, addPromotions, addApprove, addReject, addCancel],
+    ...[addWithdraw, addHold, addPolicy, addOverlay],
+  ],
   'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addWhoami, addKey, addAudit, addEvents],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import type { PromotionAnswer, PublishedAnswer } from './answers.ts'
+import type { PromotionAnswer, PublishedAnswer, VerdictAnswer } from './answers.ts'
 import { changeLines } from './answers.ts'
 import { apiPath } from './api-path.ts'
 import { parseNumber } from './lists.ts'
 import { DRY_RUN, remote } from './session.ts'
+import { ruleLines } from './why.ts'
 
 interface Options {
   readonly liftWithdrawal?: boolean
@@ -11,7 +12,10 @@ interface Options {
   readonly dryRun?: boolean
 }
 
-type Answer = PromotionAnswer & { readonly published: PublishedAnswer | null }
+type Answer = PromotionAnswer & {
+  readonly published: PublishedAnswer | null
+  readonly rules: VerdictAnswer['rules'] | null
+}
 
 export function addPromote(program: Command): void {
   const command = program
@@ -39,8 +43,13 @@ export function addPromote(program: Command): void {
 }
 
 function answerText(answer: Answer, dryRun: boolean): string {
-  const { app, build, environment, published } = answer
+  const { app, build, environment, published, rules } = answer
   const name = `${app} build ${String(build)}`
+  if (rules !== null) {
+    const waits = `${name} ${dryRun ? 'would wait' : 'waits'} for ${environment}, ${stateText(answer.state)}`
+    const unmet = rules.filter(({ state }) => state === 'unmet').flatMap(ruleLines)
+    return [`${waits}${dryRun ? '' : ` (${answer.id})`}:`, ...unmet].join('\n')
+  }
   if (published === null) {
     return `${name} is released in ${environment} already, since revision ${String(answer.revision)}.`
   }
@@ -50,4 +59,9 @@ function answerText(answer: Answer, dryRun: boolean): string {
     `${name} would be released in ${environment}, in revision ${revision} of its overlay:`,
     ...changeLines(published),
   ].join('\n')
+}
+
+/** The state as people say it. */
+export function stateText(state: string): string {
+  return state.replaceAll('_', ' ')
 }

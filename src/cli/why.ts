@@ -20,12 +20,19 @@ export function addWhy(program: Command): void {
     const verdict = await session.client.get<VerdictAnswer>(path)
     const can = verdict.eligible ? 'can' : 'cannot'
     const head = `${app} build ${build} ${can} be promoted to ${environment} now.`
-    session.show(verdict, [head, ...verdict.rules.flatMap(linesOf)].join('\n'))
+    session.show(verdict, [head, ...verdict.rules.flatMap(ruleLines)].join('\n'))
     return verdict.eligible ? EXIT.done : EXIT.refused
   })
 }
 
-function linesOf({ state, detail, since, by, toMeet }: VerdictAnswer['rules'][number]): readonly string[] {
+/** A rule as lines: what is so, since when and by whom, and what to do. */
+export function ruleLines({
+  state,
+  detail,
+  since,
+  by,
+  toMeet,
+}: VerdictAnswer['rules'][number]): readonly string[] {
   const told = [since === null ? '' : `since ${timeText(since)} UTC`, by === null ? '' : `by ${by}`]
   const origin = told.filter(Boolean).join(' ')
   const line = `  ${state.padEnd(6)}  ${detail}${origin === '' ? '' : ` (${origin})`}`

@@ -2,12 +2,15 @@
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
+import type { PromotionRow } from '../records/promotions.ts'
 import type { ReleaseRow } from '../records/releases.ts'
 import { covers, heldRule, isIn } from './holds.ts'
 import { environmentBefore } from './environment-policy.ts'
 import { verdictOfPolicy } from './policy-verdict.ts'
 import type { Override } from './policy-verdict.ts'
-import type { Rule } from './rule.ts'
+import { WAITING_STATES } from './promotion.ts'
+import type { WaitingState } from './promotion.ts'
+import type { JudgedRule, Rule } from './rule.ts'
 
 type Needs = Pick<Hub, 'records' | 'config' | 'clock'>
 
@@ -16,6 +19,8 @@ export interface Verdict {
   readonly rules: readonly Rule[]
   /** The version of the environment's policy that judged. */
   readonly policyVersion: number
+  /** What it waits for, where everything that is unmet may still be met by waiting; null otherwise. */
+  readonly waitsFor: WaitingState | null
 }
 
 /** What the requester says besides. */
@@ -23,6 +28,8 @@ export interface Wish {
   /** What was withdrawn is wanted back. */
   readonly liftWithdrawal: boolean
   readonly override: Override | null
+  /** The promotion that is judged, whose approvals count; null: none was asked for. */
+  readonly promotion: PromotionRow | null
 }
 
 /** Every rule, met or not: of the order of environments, of what was taken back or is held, and of the policy. */
@@ -30,18 +37,35 @@ export async function judge(
   hub: Needs,
   build: BuildRow,
   environment: string,
-  { liftWithdrawal, override }: Wish,
+  { liftWithdrawal, override, promotion }: Wish,
 ): Promise<Verdict> {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
   const holds = (await hub.records.holds.openOf(build.app)).filter((hold) => covers(hold, build))
-  const { rules: ofPolicy, version } = await verdictOfPolicy(hub, build, environment, { releases, override })
-  const rules = [
+  const { rules: ofPolicy, version } = await verdictOfPolicy(hub, build, environment, {
+    releases,
+    override,
+    promotion,
+  })
+  const rules: readonly JudgedRule[] = [
     ...previousEnvironmentRule(hub, releases, holds, environment),
     ...withdrawalRule(releases, environment, liftWithdrawal),
     ...holds.filter((hold) => isIn(hold, environment)).map(heldRule),
     ...ofPolicy,
   ]
-  return { eligible: rules.every(({ state }) => state !== 'unmet'), rules, policyVersion: version }
+  const unmet = rules.filter(({ state }) => state === 'unmet')
+  return {
+    eligible: unmet.length === 0,
+    rules: rules.map(({ waitsFor: _waitsFor, ...rule }) => rule),
+    policyVersion: version,
+    waitsFor: waitOf(unmet),
+  }
+}
+
+/** Checks come before people, and people before time; what no waiting mends is told at once. */
+function waitOf(unmet: readonly JudgedRule[]): WaitingState | null {
+  const waits = unmet.map(({ waitsFor }) => waitsFor ?? null)
+  if (waits.includes(null)) return null
+  return WAITING_STATES.find((state) => waits.includes(state)) ?? null
 }
 
 type Releases = readonly ReleaseRow[]

@@ -4,7 +4,7 @@ import { nextOpen, windowAt } from './freeze.ts'
 import type { Freeze } from './freeze.ts'
 import { requiredChecks, soakMilliseconds } from './policy.ts'
 import type { Policy } from './policy.ts'
-import type { Rule } from './rule.ts'
+import type { JudgedRule, Rule } from './rule.ts'
 
 /** What is known of a build that wants into an environment. Times are RFC 3339. */
 export interface PolicyFacts {
@@ -29,34 +29,45 @@ export interface PolicyFacts {
   readonly override: { readonly by: string; readonly reason: string; readonly at: string } | null
 }
 
-type Unwaived = Rule & { readonly canBeWaived: boolean }
+type Unwaived = JudgedRule & { readonly canBeWaived: boolean }
 
 /** Every rule of the policy, in the order of its keys, met or not. */
-export function judgePolicy(policy: Policy, facts: PolicyFacts, now: Date): readonly Rule[] {
+export function judgePolicy(policy: Policy, facts: PolicyFacts, now: Date): readonly JudgedRule[] {
   const rules: readonly Unwaived[] = [
     ...requiredChecks(policy).map((wanted) => ({ ...checkRule(wanted, facts), canBeWaived: true })),
-    ...approvalRule(policy, facts).map((rule) => ({ ...rule, canBeWaived: true })),
-    ...soakRule(policy, facts, now).map((rule) => ({ ...rule, canBeWaived: true })),
-    ...policy.freezes.map((freeze) => ({ ...freezeRule(freeze, policy, now), canBeWaived: true })),
+    ...approvalRule(policy, facts).map((rule) => ({ ...rule, canBeWaived: true, ...FOR_APPROVAL })),
+    ...soakRule(policy, facts, now).map((rule) => ({ ...rule, canBeWaived: true, ...FOR_TIME })),
+    ...policy.freezes.map((freeze) => ({
+      ...freezeRule(freeze, policy, now),
+      canBeWaived: true,
+      ...FOR_TIME,
+    })),
     // An emergency skips waiting. What it cannot undo is no matter of waiting.
     ...schemaRule(policy, facts).map((rule) => ({ ...rule, canBeWaived: false })),
   ]
   return rules.map(({ canBeWaived, ...rule }) => (canBeWaived ? waive(rule, facts.override) : rule))
 }
 
-function waive(rule: Rule, override: PolicyFacts['override']): Rule {
+const FOR_APPROVAL = { waitsFor: 'awaiting_approval' } as const
+const FOR_TIME = { waitsFor: 'scheduled' } as const
+
+function waive(rule: JudgedRule, override: PolicyFacts['override']): JudgedRule {
   if (rule.state !== 'unmet' || !override) return rule
   const detail = `${rule.detail} Overridden: ${override.reason}`
   return { code: rule.code, state: 'waived', detail, since: override.at, by: override.by, toMeet: null }
 }
 
-function checkRule(wanted: { readonly stage: Stage; readonly name: string }, { checks }: PolicyFacts): Rule {
+function checkRule(
+  wanted: { readonly stage: Stage; readonly name: string },
+  { checks }: PolicyFacts,
+): JudgedRule {
   const code = `check.${wanted.stage}`
   const title = `The ${wanted.stage} check "${wanted.name}"`
   const run = checks.find(({ stage, name }) => stage === wanted.stage && name === wanted.name)
   if (!run) {
     const toMeet = `Report it as passed (portage-hub check … ${wanted.stage} "${wanted.name}").`
-    return { code, state: 'unmet', detail: `${title} was never reported.`, since: null, by: null, toMeet }
+    const detail = `${title} was never reported.`
+    return { code, state: 'unmet', detail, since: null, by: null, toMeet, waitsFor: 'checking' }
   }
   const { status, by, at: since } = run
   if (status === 'passed') return { code, state: 'met', detail: `${title} passed.`, since, by, toMeet: null }
@@ -67,7 +78,9 @@ function checkRule(wanted: { readonly stage: Stage; readonly name: string }, { c
           `${title} ${status === 'failed' ? 'failed' : 'was skipped'}.`,
           'Run it again, or send a build that passes it.',
         ]
-  return { code, state: 'unmet', detail, since, by, toMeet }
+  const unmet = { code, state: 'unmet', detail, since, by, toMeet } as const
+  // One that failed has said no.
+  return status === 'running' ? { ...unmet, waitsFor: 'checking' } : unmet
 }
 
 function approvalRule({ approvals: { count, roles } }: Policy, { approvals }: PolicyFacts): readonly Rule[] {

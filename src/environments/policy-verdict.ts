@@ -4,12 +4,13 @@ import { timestamp } from '../clock.ts'
 import { comparePvr, parsePvr } from '../gentoo/version.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { PromotionRow } from '../records/promotions.ts'
 import type { ReleaseRow } from '../records/releases.ts'
 import { currentPolicy, environmentBefore } from './environment-policy.ts'
 import { standingUnheld } from './holds.ts'
 import { judgePolicy } from './judge-policy.ts'
 import type { PolicyFacts } from './judge-policy.ts'
-import type { Rule } from './rule.ts'
+import type { JudgedRule } from './rule.ts'
 
 type Needs = Pick<Hub, 'records' | 'config' | 'clock'>
 
@@ -20,7 +21,7 @@ export interface Override {
 }
 
 export interface PolicyVerdict {
-  readonly rules: readonly Rule[]
+  readonly rules: readonly JudgedRule[]
   /** Of the policy that judged. */
   readonly version: number
 }
@@ -30,7 +31,15 @@ export async function verdictOfPolicy(
   hub: Needs,
   build: BuildRow,
   environment: string,
-  { releases, override }: { readonly releases: readonly ReleaseRow[]; readonly override: Override | null },
+  {
+    releases,
+    override,
+    promotion,
+  }: {
+    readonly releases: readonly ReleaseRow[]
+    readonly override: Override | null
+    readonly promotion: PromotionRow | null
+  },
 ): Promise<PolicyVerdict> {
   const { policy, version } = await currentPolicy(hub, environment)
   const now = hub.clock.now()
@@ -39,7 +48,7 @@ export async function verdictOfPolicy(
     checks: (await hub.records.checks.newest(build.app, build.build)).map(
       ({ stage, name, status, reportedBy: by, reportedAt: at }) => ({ stage, name, status, by, at }),
     ),
-    approvals: [],
+    approvals: promotion === null ? [] : await approvalsOf(hub, promotion, version),
     previous,
     stood: releases
       .filter((release) => release.environment === previous)
@@ -49,6 +58,15 @@ export async function verdictOfPolicy(
     override: override && { ...override, at: timestamp(now) },
   }
   return { rules: judgePolicy(policy, facts, now), version }
+}
+
+/** Those that were given by the policy that holds: another one asks anew. */
+async function approvalsOf(
+  { records }: Pick<Hub, 'records'>,
+  { id }: PromotionRow,
+  version: number,
+): Promise<PolicyFacts['approvals']> {
+  return (await records.approvals.of(id)).filter(({ policyVersion }) => policyVersion === version)
 }
 
 function schemaOf({ recipe }: Pick<BuildRow, 'recipe'>): PolicyFacts['schema'] {

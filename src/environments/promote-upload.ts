@@ -6,7 +6,8 @@ import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { judge } from './eligibility.ts'
 import { currentPolicy } from './environment-policy.ts'
-import { BY_POLICY, carryOut, isUnderWay, newPromotion, promote } from './promote.ts'
+import { BY_POLICY, isOpen, newPromotion } from './promotion.ts'
+import { carryOn, promote } from './promote.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
 
@@ -16,6 +17,8 @@ export interface UploadPromotion {
   /** An environment that the uploader asks for besides; null for none. */
   readonly environment: string | null
   readonly by: string
+  /** The token of the upload. */
+  readonly with: string
 }
 
 /** The promotions to record with a new build, in the order of the environments. */
@@ -27,9 +30,9 @@ export async function promotionsOfUpload(
   const promotions: PromotionRow[] = []
   for (const { name: environment } of hub.config.environments) {
     if (environment === wanted.environment)
-      promotions.push(newPromotion(hub, { build, environment, by: wanted.by }))
+      promotions.push(newPromotion(hub, { build, environment, by: wanted.by, with: wanted.with }))
     else if (wanted.byPolicy && (await currentPolicy(hub, environment)).policy.promote === 'automatic')
-      promotions.push(newPromotion(hub, { build, environment, by: BY_POLICY }))
+      promotions.push(newPromotion(hub, { build, environment, by: BY_POLICY, with: null }))
   }
   return promotions
 }
@@ -43,7 +46,7 @@ export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<reado
   const promotions = await hub.records.promotions.ofBuild(build.app, build.build)
   for (const promotion of new Map(promotions.map((row) => [row.environment, row])).values()) {
     try {
-      if (isUnderWay(promotion)) await carryOut(hub, promotion, build)
+      if (isOpen(promotion)) await carryOn(hub, promotion, build)
       else if (promotion.state === 'failed') await askAgain(hub, promotion, build)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
@@ -54,10 +57,10 @@ export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<reado
 
 async function askAgain(
   hub: Needs,
-  { environment, requestedBy: by }: PromotionRow,
+  { environment, requestedBy: by, requestedWith }: PromotionRow,
   build: BuildRow,
 ): Promise<void> {
-  await promote(hub, { build, environment, by, liftWithdrawal: false, dryRun: false })
+  await promote(hub, { build, environment, by, with: requestedWith, liftWithdrawal: false, dryRun: false })
 }
 
 /** For so long a build that a policy refused is asked for again when its rules are met. */
@@ -81,10 +84,18 @@ export async function promoteWhatWaited(hub: Needs): Promise<void> {
 async function askIfEligible(hub: Needs, { app, build: number, environment }: PromotionRow): Promise<void> {
   const build = await hub.records.builds.find(app, number)
   if (!build) return
-  const { eligible } = await judge(hub, build, environment, { liftWithdrawal: false, override: null })
-  if (!eligible) return
+  const wish = { liftWithdrawal: false, override: null, promotion: null }
+  const { eligible, waitsFor } = await judge(hub, build, environment, wish)
+  if (!eligible && waitsFor === null) return
   try {
-    await promote(hub, { build, environment, by: BY_POLICY, liftWithdrawal: false, dryRun: false })
+    await promote(hub, {
+      build,
+      environment,
+      by: BY_POLICY,
+      with: null,
+      liftWithdrawal: false,
+      dryRun: false,
+    })
   } catch (error) {
     // A rule that came between, or a fault that is logged where it is known: the next minute asks again.
     hub.log.warn({ err: error, app, build: number, environment }, 'what waited could not be promoted')

@@ -1,3 +1,5 @@
+import type { WaitingState } from './promotion.ts'
+
 /** One rule of the verdict whether a build may be published in an environment. */
 export interface Rule {
   readonly code: string
@@ -10,3 +12,6 @@ export interface Rule {
   /** What makes it met; null when it is. */
   readonly toMeet: string | null
 }
+
+/** A rule with what a promotion waits in while it is unmet; without: no waiting mends it. */
+export type JudgedRule = Rule & { readonly waitsFor?: WaitingState }

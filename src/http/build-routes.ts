@@ -6,6 +6,7 @@ import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
 import { judge } from '../environments/eligibility.ts'
+import { isOpen, overrideOf } from '../environments/promotion.ts'
 import { HubError } from '../errors.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Hub } from '../hub.ts'
@@ -80,8 +81,20 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
   routes.get('/apps/:app/builds/:build/eligibility/:environment', async (request, response) => {
     const build = await visibleBuild(hub, request, response)
     const { environment } = overlayOf(hub, parameter(request, 'environment'))
-    response.json(await judge(hub, build, environment, { liftWithdrawal: false, override: null }))
+    response.json(await verdictOf(hub, build, environment))
   })
+}
+
+/** As the promotion that is open sees it, or as one would that was asked for now. */
+async function verdictOf(hub: Hub, build: BuildRow, environment: string) {
+  const promotion = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
+    (one) => one.environment === environment && isOpen(one),
+  )
+  const { eligible, policyVersion, rules } = await judge(hub, build, environment, {
+    ...{ liftWithdrawal: promotion?.liftWithdrawal === 1, promotion: promotion ?? null },
+    override: promotion ? overrideOf(promotion) : null,
+  })
+  return { eligible, policyVersion, rules }
 }
 
 /** The build of the path. @throws {HubError} `build.unknown`, also for one that is there and not to be seen. */

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { may } from '../access/rights.ts'
 import { CHECK_STATUSES, findCheck, recordCheck, STAGES } from '../checks/record-check.ts'
 import type { Stage } from '../checks/record-check.ts'
+import { advanceWaiting } from '../environments/promote.ts'
 import { promoteWhatWaited } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -98,7 +99,10 @@ async function answerCheck(hub: Hub, request: Request, response: Response): Prom
   const dryRun = isDryRun(request)
   const reports = reportsOf(request)
   const { check, reports: heads, warnings } = await recordCheck(hub, build, { ...sent, reports, by, dryRun })
-  if (!dryRun) await promoteWhatWaited(hub)
+  if (!dryRun) {
+    await advanceWaiting(hub, { app })
+    await promoteWhatWaited(hub)
+  }
   if (!dryRun) response.status(201).location(`${request.baseUrl}${request.path}/${check.id}`)
   response.json({
     ...checkJson(check, heads, true),

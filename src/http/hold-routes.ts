@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { demand, may } from '../access/rights.ts'
 import type { Right } from '../access/rights.ts'
 import { findHold, liftHold, setHold } from '../environments/holds.ts'
+import { advanceWaiting } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
@@ -65,6 +66,8 @@ async function answerHold(
   const wanted = parseWith(holdSchema, request.body, 'the hold')
   const dryRun = isDryRun(request)
   const { hold, published } = await setHold(hub, { ...wanted, environment, by, dryRun })
+  // What waits is told no now, and not when its time has come.
+  if (!dryRun) await advanceWaiting(hub, { app: hold.app })
   if (!dryRun) response.status(201).location(`/api/v1/holds/${hold.id}`)
   response.json({
     ...holdJson(hold),

@@ -3,6 +3,7 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { currentPolicy, policyOfVersion, setPolicy } from '../environments/environment-policy.ts'
 import type { KeptPolicy } from '../environments/environment-policy.ts'
+import { advanceWaiting } from '../environments/promote.ts'
 import { policySchema } from '../environments/policy.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -41,6 +42,7 @@ export function policyRoutes(hub: Hub): Router {
     } = parseWith(bodySchema, request.body, 'the policy')
     const dryRun = isDryRun(request)
     const kept = await setPolicy(hub, { environment, policy, basedOn: version, by, dryRun })
+    if (!dryRun) await advanceWaiting(hub, { environment })
     response.json({ ...policyJson(environment, kept), ...(dryRun && { dryRun }) })
   })
   return routes

@@ -5,13 +5,21 @@ import { z } from 'zod'
 import { may, sightOf } from '../access/rights.ts'
 import type { Principal, Role } from '../access/rights.ts'
 import { currentPolicy } from '../environments/environment-policy.ts'
+import {
+  approvePromotion,
+  cancelPromotion,
+  findPromotion,
+  rejectPromotion,
+} from '../environments/decide-promotion.ts'
+import { judge } from '../environments/eligibility.ts'
 import { promote } from '../environments/promote.ts'
+import { isOpen, overrideOf } from '../environments/promotion.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
-import { promotionJson, publishedJson } from './representations.ts'
+import { approvalJson, promotionJson, publishedJson } from './representations.ts'
 import { reasonField } from './reason.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
@@ -25,6 +33,9 @@ const bodySchema = z.strictObject({
   override: z.strictObject({ reason: reasonField }).nullable().default(null),
 })
 
+const approvalSchema = z.strictObject({ comment: reasonField.nullable().default(null) })
+const endSchema = z.strictObject({ reason: reasonField })
+
 export function promotionRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/promotions', async (request, response) => {
@@ -34,29 +45,64 @@ export function promotionRoutes(hub: Hub): Router {
     const principal = principalOf(response)
     const environments = hub.config.environments
       .map(({ name }) => name)
+      .filter((environment) => [null, environment].includes(query(request, 'environment')))
       .filter((environment) => principal.role === 'uploader' || may(principal, { to: 'read', environment }))
     const page = await hub.records.promotions.list(
-      { app: query(request, 'app'), apps: sightOf(principal).apps, environments },
+      { app: query(request, 'app'), apps: sightOf(principal).apps, environments, open: openOf(request) },
       pageRequest(request),
     )
     sendPage(request, response, page, promotionJson)
   })
   routes.get('/promotions/:promotion', async (request, response) => {
-    const principal = principalOf(response)
-    const id = parameter(request, 'promotion')
-    const promotion = await hub.records.promotions.find(id)
-    if (!promotion || !maySee(principal, promotion)) {
-      throw new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
-    }
-    response.json(promotionJson(promotion))
+    response.json(await wholePromotionJson(hub, await visiblePromotion(hub, request, response)))
   })
+  routes.post('/promotions/:promotion/approve', async (request, response) => {
+    const { id, by, dryRun } = await decidable(hub, request, response, 'approve')
+    const { comment } = parseWith(approvalSchema, request.body ?? {}, 'the approval')
+    const approval = await approvePromotion(hub, { id, by, reason: comment, dryRun })
+    const promotion = await wholePromotionJson(hub, await findPromotion(hub, id))
+    response.json({ ...promotion, approval: approvalJson(approval), ...(dryRun && { dryRun }) })
+  })
+  for (const [verb, decide, right] of [
+    ['reject', rejectPromotion, 'approve'],
+    ['cancel', cancelPromotion, 'promote'],
+  ] as const)
+    routes.post(`/promotions/:promotion/${verb}`, async (request, response) => {
+      const { id, by, dryRun } = await decidable(hub, request, response, right)
+      const { reason } = parseWith(endSchema, request.body, 'the body')
+      const promotion = await decide(hub, { id, by, reason, dryRun })
+      response.json({ ...(await wholePromotionJson(hub, promotion)), ...(dryRun && { dryRun }) })
+    })
   return routes
+}
+
+/** @throws {HubError} `promotion.unknown`, also for one that the asker may not see. */
+async function visiblePromotion(hub: Hub, request: Request, response: Response): Promise<PromotionRow> {
+  const principal = principalOf(response)
+  const id = parameter(request, 'promotion')
+  const promotion = await hub.records.promotions.find(id)
+  if (promotion && maySee(principal, promotion)) return promotion
+  throw new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
+}
+
+async function decidable(hub: Hub, request: Request, response: Response, to: 'approve' | 'promote') {
+  const { id, environment } = await visiblePromotion(hub, request, response)
+  return { id, by: authorize(response, { to, environment }), dryRun: isDryRun(request) }
+}
+
+/** With who approved it, and, while it is open, the verdict that it waits for. */
+async function wholePromotionJson(hub: Hub, promotion: PromotionRow) {
+  const approvals = (await hub.records.approvals.of(promotion.id)).map(approvalJson)
+  const build = isOpen(promotion) ? await hub.records.builds.find(promotion.app, promotion.build) : undefined
+  const wish = { liftWithdrawal: promotion.liftWithdrawal === 1, override: overrideOf(promotion), promotion }
+  const rules = build ? (await judge(hub, build, promotion.environment, wish)).rules : null
+  return { ...promotionJson(promotion), approvals, rules }
 }
 
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
   const body = parseWith(bodySchema, request.body, 'the body')
   const { app, build: number, environment, liftWithdrawal, override } = body
-  const { name: by, role } = authorize(response, { to: 'promote', environment })
+  const { name: by, role, tokenId } = authorize(response, { to: 'promote', environment })
   if (override !== null) await refuseOverride(hub, environment, role)
   const build = await hub.records.builds.find(app, number)
   if (!build) {
@@ -66,20 +112,33 @@ async function answerPromotion(hub: Hub, request: Request, response: Response): 
     )
   }
   const dryRun = isDryRun(request)
-  const { promotion, published, isNew } = await promote(hub, {
+  const { promotion, published, isNew, verdict } = await promote(hub, {
     build,
     environment,
     by,
+    with: tokenId,
     liftWithdrawal,
     overrideReason: override?.reason ?? null,
     dryRun,
   })
-  if (isNew && !dryRun) response.status(201).location(`${request.baseUrl}/promotions/${promotion.id}`)
+  if (!dryRun && (isNew || verdict !== null)) {
+    // 202: it was asked for and is not done.
+    response.status(verdict === null ? 201 : 202)
+    response.location(`${request.baseUrl}/promotions/${promotion.id}`)
+  }
   response.json({
     ...promotionJson(promotion),
     ...(dryRun ? { id: null, dryRun } : {}),
     published: publishedJson(published),
+    rules: verdict?.rules ?? null,
   })
+}
+
+function openOf(request: Request): boolean | null {
+  const state = query(request, 'state') ?? 'all'
+  if (state === 'open' || state === 'ended' || state === 'all')
+    return state === 'all' ? null : state === 'open'
+  throw new HubError('request.invalid', '?state= is open, ended or all')
 }
 
 /** Those of an environment that one may read, and of apps that one uploads. */

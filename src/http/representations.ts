@@ -10,6 +10,7 @@ import type { Report } from '../nodes/report.ts'
 import type { Published } from '../overlays/overlay.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { AppRow } from '../records/apps.ts'
+import type { ApprovalRow } from '../records/approvals.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
 import type { NodeRow } from '../records/nodes.ts'
@@ -87,12 +88,16 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
   }
 }
 
-export function promotionJson(promotion: PromotionRow) {
+export function promotionJson({ requestedWith: _token, ...promotion }: PromotionRow) {
   return {
     ...promotion,
     liftWithdrawal: promotion.liftWithdrawal === 1,
     releaseId: promotion.releaseId === '' ? null : promotion.releaseId,
   }
+}
+
+export function approvalJson({ by, role, policyVersion, comment, at }: ApprovalRow) {
+  return { by, role, policyVersion, comment, at }
 }
 
 export function environmentJson(

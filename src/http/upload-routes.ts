@@ -5,7 +5,7 @@ import { settleUpload, takeUpload } from '../builds/partial-upload.ts'
 import { receiveBuild } from '../builds/receive-build.ts'
 import type { ReceivedBuild } from '../builds/receive-build.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
-import { addPromotion } from '../environments/promote.ts'
+import { addPromotion } from '../environments/promotion.ts'
 import { carryOutUpload, promotionsOfUpload } from '../environments/promote-upload.ts'
 import type { UploadPromotion } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
@@ -112,7 +112,7 @@ async function answerUpload(
   request.setTimeout(0)
   const dryRun = fields.dryRun || isDryRun(request)
   const { name: by, tokenId, maySendCommands } = principalOf(response)
-  const wanted = wantedPromotion(hub, response, fields, by)
+  const wanted = wantedPromotion(hub, response, fields)
   const key = fields.build === null ? keyOf(request) : null
   const archived = await receiveBuild(hub, {
     ...fields,
@@ -160,17 +160,13 @@ async function sendArchived(
   })
 }
 
-function wantedPromotion(
-  hub: Hub,
-  response: Response,
-  { promote }: UploadFields,
-  by: string,
-): UploadPromotion {
+function wantedPromotion(hub: Hub, response: Response, { promote }: UploadFields): UploadPromotion {
+  const { name: by, tokenId } = principalOf(response)
   if (promote === 'true' || promote === 'false')
-    return { byPolicy: promote === 'true', environment: null, by }
+    return { byPolicy: promote === 'true', environment: null, by, with: tokenId }
   overlayOf(hub, promote)
   authorize(response, { to: 'promote', environment: promote })
-  return { byPolicy: true, environment: promote, by }
+  return { byPolicy: true, environment: promote, by, with: tokenId }
 }
 
 /** CI jobs may finish out of order; a numbering that began anew looks the same, and nodes would not follow it. */

@@ -1,6 +1,6 @@
 /** What a running hub does by the clock. Each job is a plain function; a run that fails is logged and comes again. */
 import cron from 'node-cron'
-import { resumePromotions } from '../environments/promote.ts'
+import { advanceWaiting, resumePromotions } from '../environments/promote.ts'
 import { promoteWhatWaited } from '../environments/promote-upload.ts'
 import type { Hub } from '../hub.ts'
 import { collectBinpkgs } from './collect-binpkgs.ts'
@@ -50,5 +50,6 @@ export function startJobs(hub: Hub): () => Promise<void> {
 async function catchUpOverlays(hub: Hub): Promise<void> {
   for (const overlay of hub.overlays.values()) await overlay.catchUp()
   await resumePromotions(hub)
+  await advanceWaiting(hub)
   await promoteWhatWaited(hub)
 }

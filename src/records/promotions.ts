@@ -7,6 +7,9 @@ import type { PromotionTable } from './schema.ts'
 
 export type PromotionRow = Selectable<PromotionTable>
 
+/** As environments/promotion.ts has them. */
+const WAITING_STATES = ['checking', 'awaiting_approval', 'scheduled'] as const
+
 export class PromotionRecords {
   readonly #db: Db
 
@@ -21,7 +24,10 @@ export class PromotionRecords {
   async update(
     id: string,
     change: Partial<
-      Pick<PromotionRow, 'state' | 'finishedAt' | 'releaseId' | 'revision' | 'detail' | 'policyVersion'>
+      Omit<
+        PromotionRow,
+        'id' | 'app' | 'build' | 'environment' | 'requestedBy' | 'requestedWith' | 'requestedAt'
+      >
     >,
   ): Promise<void> {
     await this.#db.updateTable('promotions').set(change).where('id', '=', id).execute()
@@ -59,6 +65,21 @@ export class PromotionRecords {
       .execute()
   }
 
+  /** Those that wait for something outside, oldest first. */
+  async waiting(of: {
+    readonly app?: string
+    readonly environment?: string
+  }): Promise<readonly PromotionRow[]> {
+    let query = this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('state', 'in', WAITING_STATES)
+      .orderBy('id')
+    if (of.app !== undefined) query = query.where('app', '=', of.app)
+    if (of.environment !== undefined) query = query.where('environment', '=', of.environment)
+    return await query.execute()
+  }
+
   /** The last of each build in the environment, where a rule refused what `by` asked for since `since`; oldest first. */
   async refused(environment: string, by: string, since: string): Promise<readonly PromotionRow[]> {
     const last = this.#db
@@ -83,6 +104,8 @@ export class PromotionRecords {
       readonly app: string | null
       readonly apps: readonly string[] | null
       readonly environments: readonly string[] | null
+      /** true: those that have come to no end; false: those that have; null: all. */
+      readonly open: boolean | null
     },
     request: PageRequest,
   ): Promise<Page<PromotionRow>> {
@@ -95,6 +118,7 @@ export class PromotionRecords {
     if (filter.app !== null) query = query.where('app', '=', filter.app)
     if (filter.apps !== null) query = query.where('app', 'in', filter.apps)
     if (filter.environments !== null) query = query.where('environment', 'in', filter.environments)
+    if (filter.open !== null) query = query.where('finishedAt', filter.open ? 'is' : 'is not', null)
     return pageOf(await query.execute(), request.limit, (row) => row.id)
   }
 }

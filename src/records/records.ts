@@ -1,6 +1,7 @@
 /** The ledger: one object per table group, and `transaction` for writes that belong together. */
 import type { Db } from './database.ts'
 import { AppRecords } from './apps.ts'
+import { ApprovalRecords } from './approvals.ts'
 import { AuditRecords } from './audit.ts'
 import { BuildRecords } from './builds.ts'
 import { CheckRecords } from './checks.ts'
@@ -39,6 +40,7 @@ export class Records {
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
   readonly audit: AuditRecords
+  readonly approvals: ApprovalRecords
   /** Of the audit: told after the transaction that appended to it. */
   readonly growth: Growth
 
@@ -63,6 +65,7 @@ export class Records {
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)
     this.audit = new AuditRecords(db, growth)
+    this.approvals = new ApprovalRecords(db)
   }
 
   /**

@@ -39,6 +39,7 @@ export interface Schema {
   checks: CheckTable
   checkReports: CheckReportTable
   policies: PolicyTable
+  approvals: ApprovalTable
   audit: AuditTable
   auditHead: AuditHeadTable
 }
@@ -120,6 +121,8 @@ export interface PromotionTable {
   /** 1: publish again what was withdrawn from there. */
   liftWithdrawal: number
   requestedBy: string
+  /** The token that asked; null: a policy did, or it is from before this was kept. */
+  requestedWith: string | null
   requestedAt: string
   finishedAt: string | null
   releaseId: string | null
@@ -127,8 +130,11 @@ export interface PromotionTable {
   detail: string | null
   /** The version of the environment's policy that judged it last; null: from before there were policies, or not yet. */
   policyVersion: number | null
-  /** Why its requester skips the waiting; null: nobody does. */
+  /** Why somebody skips the waiting; null: nobody does. */
   overrideReason: string | null
+  overrideBy: string | null
+  /** The promotion that took its place. */
+  supersededBy: string | null
 }
 
 export interface RevisionTable {
@@ -377,4 +383,17 @@ export interface AuditHeadTable {
   one: number
   seq: number
   hash: string
+}
+
+export interface ApprovalTable {
+  id: string
+  promotion: string
+  by: string
+  tokenId: string
+  /** The approver's role when it was given. */
+  role: string
+  /** The version of the policy that it was given by: it counts for no other. */
+  policyVersion: number
+  comment: string | null
+  at: string
 }

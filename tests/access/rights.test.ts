@@ -13,6 +13,7 @@ const UNSCOPED: readonly Right[] = [
   { to: 'see nodes', environment: 'staging' },
   { to: 'report checks of', app: 'shop' },
   { to: 'vouch for', app: 'shop' },
+  { to: 'approve', environment: 'staging' },
 ]
 
 function principal(role: Role, scope: Partial<Principal> = {}): Principal {
@@ -29,15 +30,16 @@ function principal(role: Role, scope: Partial<Principal> = {}): Principal {
 }
 
 test.each<[Role, readonly boolean[]]>([
-  ['administrator', [true, true, true, true, true, true, true, true, true, true]],
-  ['uploader', [false, true, true, false, false, false, false, false, true, false]],
-  ['promoter', [false, false, false, true, true, false, false, true, false, true]],
+  ['administrator', [true, true, true, true, true, true, true, true, true, true, true]],
+  ['uploader', [false, true, true, false, false, false, false, false, true, false, false]],
+  ['promoter', [false, false, false, true, true, false, false, true, false, true, true]],
+  ['approver', [false, false, false, false, true, false, false, true, false, true, true]],
   // Without an environment it could make nodes anywhere: it makes none.
-  ['enrol', [false, false, false, false, false, false, false, false, false, false]],
-  ['node', [false, false, false, false, true, false, false, false, false, false]],
-  ['reader', [false, false, false, false, true, false, false, true, false, false]],
+  ['enrol', [false, false, false, false, false, false, false, false, false, false, false]],
+  ['node', [false, false, false, false, true, false, false, false, false, false, false]],
+  ['reader', [false, false, false, false, true, false, false, true, false, false, false]],
 ])(
-  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes, report checks, vouch: %j',
+  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes, report checks, vouch, approve: %j',
   (role, allowed) => {
     expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
   },

@@ -24,8 +24,8 @@ interface Route {
   readonly refusal?: string
 }
 
-const EVERYBODY = ['uploader', 'promoter', 'node', 'reader']
-const READERS = ['promoter', 'node', 'reader']
+const EVERYBODY = ['uploader', 'promoter', 'approver', 'node', 'reader']
+const READERS = ['promoter', 'approver', 'node', 'reader']
 
 const REPORT = {
   ...{ at: '2026-01-02T03:04:05Z', portage: '3.0.82', hubNode: '0.1.0' },
@@ -54,7 +54,7 @@ const ROUTES: readonly Route[] = [
   {
     call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
     body: { stage: 'manual', name: 'looked at', status: 'passed' },
-    allowed: ['promoter'],
+    allowed: ['promoter', 'approver'],
   },
   { call: 'GET /api/v1/apps/shop/builds/1/checks', allowed: EVERYBODY },
   { call: 'GET /api/v1/apps/shop/builds/1/checks/$check', allowed: EVERYBODY },
@@ -117,6 +117,18 @@ const ROUTES: readonly Route[] = [
     body: { app: 'shop', build: 1, environment: 'staging' },
     allowed: ['promoter'],
   },
+  {
+    ...{ call: 'POST /api/v1/promotions/$promotion/approve?dryRun=true', body: {} },
+    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
+  },
+  {
+    ...{ call: 'POST /api/v1/promotions/$promotion/reject?dryRun=true', body: { reason: 'x' } },
+    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
+  },
+  {
+    ...{ call: 'POST /api/v1/promotions/$promotion/cancel?dryRun=true', body: { reason: 'x' } },
+    ...{ allowed: ['promoter'], refusal: 'promotion.ended' },
+  },
   { call: 'GET /api/v1/keys', allowed: [] },
   { call: 'POST /api/v1/keys?dryRun=true', body: { purpose: 'overlay' }, allowed: [] },
   {
@@ -137,8 +149,8 @@ const ROUTES: readonly Route[] = [
     body: { name: 'web2', environment: 'staging' },
     allowed: ['enrol'],
   },
-  { call: 'GET /api/v1/nodes', allowed: ['promoter', 'reader'] },
-  { call: 'GET /api/v1/nodes/web1', allowed: ['promoter', 'reader'] },
+  { call: 'GET /api/v1/nodes', allowed: ['promoter', 'approver', 'reader'] },
+  { call: 'GET /api/v1/nodes/web1', allowed: ['promoter', 'approver', 'reader'] },
   { call: 'DELETE /api/v1/nodes/web1?dryRun=true', allowed: [] },
   { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
   { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },

@@ -58,7 +58,14 @@ async function changeEverything(): Promise<void> {
   }
   await hub.as().patch('/api/v1/apps/shop').send({ description: 'A shop' })
   await post('apps/shop/builds/1/checks', { stage: 'commit', name: 'unit', status: 'passed' }, uploader)
-  await hub.as().put('/api/v1/environments/production/policy').send({ soak: '1h' })
+  const approvals = { count: 2, roles: ['administrator'] }
+  await hub.as().put('/api/v1/environments/production/policy').send({ approvals })
+  const { id: promotion } = await post('promotions', { app: 'shop', build: 1, environment: 'production' })
+  const second = await hub.token('administrator', { name: 'another' })
+  secrets.push(second)
+  await post(`promotions/${promotion}/approve`, {}, second)
+  const override = { reason: 'the shop is down' }
+  await post('promotions', { app: 'shop', build: 1, environment: 'production', override })
   const files = '/api/v1/environments/staging/files/profiles/mine'
   await hub.as().put(files).set('Content-Type', 'application/octet-stream').send(Buffer.from('x\n'))
   await hub.as().delete(files)
@@ -130,7 +137,9 @@ describe('what is in it', () => {
   test('what the hub does by itself, as done by the hub or on behalf of the one who caused it', async () => {
     const [first] = await exported()
     expect(first).toMatchObject({ type: 'overlay.settings_published', actor: 'hub', requestId: null })
-    const promotions = await hub.as().get('/api/v1/audit?type=promotion.requested&build=1&app=shop')
+    const promotions = await hub
+      .as()
+      .get('/api/v1/audit?type=promotion.requested&build=1&environment=staging')
     expect((promotions.body as { items: unknown }).items).toMatchObject([
       { actor: 'a uploader', after: { requestedBy: 'policy' } },
     ])
@@ -222,6 +231,6 @@ test('no secret is in the log, in an answer after the one that showed it, in the
     secrets.filter((secret) => text.includes(secret)).map(() => place),
   )
   expect(logged.length).toBeGreaterThan(20)
-  expect(secrets).toHaveLength(3)
+  expect(secrets).toHaveLength(4)
   expect(found).toEqual([])
 })

@@ -1,5 +1,6 @@
 /** Policies by the API: set, refused, judged by, remembered. */
 import { afterAll, describe, expect, test } from 'vitest'
+import { advanceWaiting } from '../../src/environments/promote.ts'
 import { promoteWhatWaited } from '../../src/environments/promote-upload.ts'
 import { cliOf } from '../cli/support.ts'
 import { tarball } from '../support/tarballs.ts'
@@ -141,9 +142,9 @@ test('a build waits for its checks, its soak and the end of a freeze, and each a
     'soak unmet',
     'freeze met',
   ])
-  const refused = await hub.promote('shop', 1, 'production')
-  expect(refused.body).toMatchObject({ status: 409, code: 'promotion.not_eligible' })
-  expect(refused.body.rules).toEqual((await verdict(hub, 'production')).rules)
+  const waiting = await hub.promote('shop', 1, 'production')
+  expect(waiting.status, waiting.text).toBe(202)
+  expect(waiting.body.rules).toEqual((await verdict(hub, 'production')).rules)
   const why = await cliOf(hub)('why', 'shop', '1', 'production')
   expect(why.status).toBe(3)
   expect(why.stdout).toContain(
@@ -171,7 +172,7 @@ test('an automatic environment takes a build when its check passes, and not befo
   expect(uploaded.body.promotions).toMatchObject([
     {
       environment: 'staging',
-      state: 'refused',
+      state: 'checking',
       policyVersion: 1,
       detail: 'The commit check "unit" was never reported.',
     },
@@ -198,6 +199,7 @@ test('what a freeze kept out of an automatic environment comes when it ends; wha
   await promoteWhatWaited(hub.hub)
   expect(await releases()).toEqual([])
   hub.clock.set('2026-01-03T00:00:00Z')
+  await advanceWaiting(hub.hub)
   await promoteWhatWaited(hub.hub)
   expect(await releases()).toMatchObject([{ build: 1 }])
 })

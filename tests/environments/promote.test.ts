@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { PROMOTION_MOVES } from '../../src/environments/promote.ts'
+import { PROMOTION_MOVES } from '../../src/environments/promotion.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'

@@ -48,8 +48,14 @@ test('a lift of a withdrawal that was cut short is carried out by the next start
     .as()
     .post(`/api/v1/environments/staging/releases/${release?.id ?? ''}/withdraw`)
     .send({ reason: 'bad' })
-  const { newPromotion } = await import('../../src/environments/promote.ts')
-  const wanted = { build: { app: 'shop', build: 1 }, environment: 'staging', by: 'ann', liftWithdrawal: true }
+  const { newPromotion } = await import('../../src/environments/promotion.ts')
+  const wanted = {
+    build: { app: 'shop', build: 1 },
+    environment: 'staging',
+    by: 'ann',
+    with: null,
+    liftWithdrawal: true,
+  }
   await hub.hub.records.promotions.add(newPromotion(hub.hub, wanted))
   await using again = await hub.restart()
   const build = await again.as().get('/api/v1/apps/shop/builds/1')

@@ -84,7 +84,9 @@ describe('builds', () => {
     expect(await records.builds.list({ apps: null, environments: [] }, FIRST_PAGE)).toEqual(none)
     expect(await records.apps.list({ ...FIRST_PAGE, search: null, names: [] })).toEqual(none)
     expect(await records.releases.appsOf([])).toEqual([])
-    expect(await records.promotions.list({ app: null, apps: [], environments: [] }, FIRST_PAGE)).toEqual(none)
+    expect(
+      await records.promotions.list({ app: null, apps: [], environments: [], open: null }, FIRST_PAGE),
+    ).toEqual(none)
   })
 })
 

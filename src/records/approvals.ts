@@ -1,0 +1,42 @@
+/** Approvals of promotions. */
+import type { Selectable } from 'kysely'
+import type { Db } from './database.ts'
+import type { ApprovalTable } from './schema.ts'
+
+export type ApprovalRow = Selectable<ApprovalTable>
+
+export class ApprovalRecords {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async add(approval: ApprovalRow): Promise<void> {
+    await this.#db.insertInto('approvals').values(approval).execute()
+  }
+
+  async find({
+    promotion,
+    tokenId,
+    policyVersion,
+  }: Pick<ApprovalRow, 'promotion' | 'tokenId' | 'policyVersion'>): Promise<ApprovalRow | undefined> {
+    return await this.#db
+      .selectFrom('approvals')
+      .selectAll()
+      .where('promotion', '=', promotion)
+      .where('tokenId', '=', tokenId)
+      .where('policyVersion', '=', policyVersion)
+      .executeTakeFirst()
+  }
+
+  /** Oldest first, those by earlier policies too. */
+  async of(promotion: string): Promise<readonly ApprovalRow[]> {
+    return await this.#db
+      .selectFrom('approvals')
+      .selectAll()
+      .where('promotion', '=', promotion)
+      .orderBy('id')
+      .execute()
+  }
+}
