@@ -4,6 +4,7 @@
  * once. Nobody else reads the process's environment.
  */
 import { readFileSync } from 'node:fs'
+import { isIPv4, isIPv6 } from 'node:net'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { HubError } from './errors.ts'
@@ -207,6 +208,12 @@ export const SETTINGS = {
     default: 200_000,
     meaning: 'entries of a tarball',
   },
+  webhookAllow: {
+    env: 'HUB_WEBHOOK_ALLOW',
+    schema: list(z.string().refine(isNetwork, 'addresses such as 10.1.2.3, or networks such as 10.1.0.0/16')),
+    default: [] as string[],
+    meaning: 'addresses and networks inside your own that webhooks may go to as well',
+  },
   logLevel: {
     env: 'HUB_LOG_LEVEL',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -331,6 +338,13 @@ function parseEnvironments(value: unknown): unknown {
       const [name, promote] = item.split(':')
       return promote === undefined ? { name } : { name, promote }
     })
+}
+
+/** An address, or `<address>/<bits>`. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '0', more] = text.split('/')
+  const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+  return more === undefined && /^[0-9]{1,3}$/.test(bits) && Number(bits) <= most
 }
 
 /** `500MiB`, `16 GiB` or a plain number of bytes. */

@@ -91,6 +91,10 @@ export const ERRORS = {
   'hold.unknown': { status: 404, title: 'No such hold' },
   'hold.impossible': { status: 422, title: 'Not a hold that there can be' },
   'hold.lifted': { status: 409, title: 'This hold is lifted already' },
+  'events.too_many': { status: 429, title: 'Too many clients follow the events' },
+  'webhook.unknown': { status: 404, title: 'No such webhook' },
+  'webhook.unknown_delivery': { status: 404, title: 'No such delivery of this webhook' },
+  'webhook.forbidden_address': { status: 422, title: 'Webhooks may not go to this address' },
   'token.unknown': { status: 404, title: 'No such token' },
   'node.unknown': { status: 404, title: 'No such node' },
   'node.invalid_name': { status: 422, title: 'Not a name for a node' },
@@ -99,7 +103,6 @@ export const ERRORS = {
   'node.cloned': { status: 409, title: 'Another machine was enrolled as this node' },
 
   'key.unknown': { status: 404, title: 'The hub has no such key' },
-  'events.too_many': { status: 429, title: 'Too many clients follow the events' },
   'key.waiting': { status: 409, title: 'A new key waits to sign already' },
   'key.in_use': { status: 409, title: 'This key signs, and no other is there to sign in its place' },
 

@@ -7,6 +7,7 @@ import { PartialUploads } from './storage/partial-uploads.ts'
 import { HubKeys } from './storage/hub-keys.ts'
 import type { KeyRing } from './storage/key-ring.ts'
 import { TreeStore } from './storage/tree-store.ts'
+import { openWebhookKey } from './storage/webhook-key.ts'
 import { openSqlite } from './records/database.ts'
 import { migrate } from './records/migrate.ts'
 import { Records } from './records/records.ts'
@@ -49,6 +50,8 @@ export interface Hub extends AsyncDisposable {
   readonly overlayKeys: KeyRing
   /** Sign binary packages. */
   readonly binhostKeys: KeyRing
+  /** Of which the secrets of webhooks are made. */
+  readonly webhookKey: Buffer
   readonly binhosts: Binhosts
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
@@ -91,7 +94,8 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   const keys = await HubKeys.open(paths.keys, keyNames, clock)
   const rings = { overlayKeys: keys.overlay, binhostKeys: keys.binhost }
   const trees = new TreeStore(paths, onDisk)
-  const kept = { records, blobs, binpkgBlobs, partialUploads, keys, ...rings, trees }
+  const webhookKey = await openWebhookKey(paths.webhookKey)
+  const kept = { records, blobs, binpkgBlobs, partialUploads, keys, webhookKey, ...rings, trees }
   const parts = { config, clock, log, steps, paths, ...kept }
   const overlays = new Map<string, Overlay>()
   for (const { name } of config.environments) {

@@ -19,6 +19,7 @@ import { renewSignature } from './overlays/renew-signature.ts'
 import { lockDataFolder } from './records/data-folder-lock.ts'
 import { pathsOf } from './storage/paths.ts'
 import { collectUploads } from './jobs/collect-uploads.ts'
+import { startWebhooks } from './jobs/deliver-webhooks.ts'
 import { startJobs } from './jobs/schedule.ts'
 
 /** A connection that moves no byte for so long is dropped; the length of an upload is not limited. */
@@ -57,7 +58,10 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   hub = opened
   hub.steps.reached('start.opened')
   const newAdminToken = await onDataFolder(config, async () => await prepare(opened))
-  if (overrides.jobs !== false) start.defer(startJobs(hub))
+  if (overrides.jobs !== false) {
+    start.defer(startJobs(hub))
+    start.defer(startWebhooks(hub))
+  }
   // They would go on for ever: their connections could not be closed.
   start.defer(async () => {
     await opened.eventStreams.end()

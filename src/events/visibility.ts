@@ -25,6 +25,7 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   environment_rollback: 'administration',
   token: 'administration',
   key: 'administration',
+  webhook: 'administration',
 }
 
 type About = Pick<AuditRow, 'type' | 'app' | 'environment' | 'node'>

@@ -24,6 +24,7 @@ import { rollbackRoutes } from './rollback-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
 export function createApp(hub: Hub, blobs: BlobSender): Express {
   const app = express()
@@ -70,6 +71,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     keyRoutes(hub),
     auditRoutes(hub),
     eventRoutes(hub),
+    webhookRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),

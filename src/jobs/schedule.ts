@@ -5,6 +5,7 @@ import { promoteWhatWaited } from '../environments/promote-upload.ts'
 import type { Hub } from '../hub.ts'
 import { collectBinpkgs } from './collect-binpkgs.ts'
 import { collectUploads } from './collect-uploads.ts'
+import { pruneDeliveries } from './prune-deliveries.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { pruneRestorePoints } from './prune-restore-points.ts'
 import { repackOverlays } from './repack-overlays.ts'
@@ -18,6 +19,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
   { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
   { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
+  { at: '43 4 * * *', name: 'prune deliveries of webhooks', job: pruneDeliveries },
   { at: '37 4 * * *', name: 'collect binary packages', job: collectBinpkgs },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
   { at: '* * * * *', name: 'tend keys', job: tendKeys },

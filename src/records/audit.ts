@@ -1,11 +1,11 @@
 /** The audit: every change, in a chain. */
 import type { Selectable } from 'kysely'
 import type { ChainHead } from '../audit/chain.ts'
+import type { AuditTable } from './audit-tables.ts'
 import type { Db } from './database.ts'
 import type { Growth } from './growth.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
-import type { AuditTable } from './schema.ts'
 
 export type AuditRow = Selectable<AuditTable>
 

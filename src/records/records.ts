@@ -19,6 +19,7 @@ import { BinpkgRecords } from './binpkgs.ts'
 import { RestorePointRecords } from './restore-points.ts'
 import { RollbackRecords } from './rollbacks.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
+import { WebhookRecords } from './webhooks.ts'
 
 export class Records {
   readonly #db: Db
@@ -41,6 +42,7 @@ export class Records {
   readonly policies: PolicyRecords
   readonly audit: AuditRecords
   readonly approvals: ApprovalRecords
+  readonly webhooks: WebhookRecords
   /** Of the audit: told after the transaction that appended to it. */
   readonly growth: Growth
 
@@ -66,6 +68,7 @@ export class Records {
     this.policies = new PolicyRecords(db)
     this.audit = new AuditRecords(db, growth)
     this.approvals = new ApprovalRecords(db)
+    this.webhooks = new WebhookRecords(db)
   }
 
   /**

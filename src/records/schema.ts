@@ -3,6 +3,7 @@
  * SQLite and PostgreSQL serve alike: times are RFC 3339 text in UTC, truth values are 0 and 1, JSON is text, digests
  * are lower-case hex.
  */
+import type { AuditHeadTable, AuditTable } from './audit-tables.ts'
 import type {
   BinhostTable,
   BinpkgBuildIdTable,
@@ -10,6 +11,7 @@ import type {
   RestorePointFileTable,
   RestorePointTable,
 } from './point-tables.ts'
+import type { WebhookDeliveryTable, WebhookQueueTable, WebhookTable } from './webhook-tables.ts'
 
 export interface Schema {
   apps: AppTable
@@ -42,6 +44,9 @@ export interface Schema {
   approvals: ApprovalTable
   audit: AuditTable
   auditHead: AuditHeadTable
+  webhooks: WebhookTable
+  webhookDeliveries: WebhookDeliveryTable
+  webhookQueue: WebhookQueueTable
 }
 
 export interface AppTable {
@@ -349,40 +354,6 @@ export interface PolicyTable {
   body: string
   setBy: string
   setAt: string
-}
-
-/** One change. Rows are added and never altered. */
-export interface AuditTable {
-  /** 1, 2, 3, …: without a gap. */
-  seq: number
-  id: string
-  at: string
-  /** Of `CHANGES` (audit/changes.ts). */
-  type: string
-  subject: string
-  app: string | null
-  build: number | null
-  environment: string | null
-  node: string | null
-  actor: string
-  actorRole: string
-  tokenId: string | null
-  address: string | null
-  requestId: string | null
-  reason: string | null
-  /** JSON. */
-  before: string | null
-  after: string | null
-  /** `hash` of the record before. */
-  previousHash: string
-  hash: string
-}
-
-/** One row: the newest record of the audit. */
-export interface AuditHeadTable {
-  one: number
-  seq: number
-  hash: string
 }
 
 export interface ApprovalTable {

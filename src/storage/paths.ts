@@ -10,6 +10,7 @@
  *       binpkgs/<aa>/<sha512>          binary packages and dumps of restore points, for the hub's own eyes
  *       var/hub.db                     the records (with -wal and -shm beside it)
  *       var/keys/                      the hub's OpenPGP key
+ *       var/webhooks.key               of which the secrets of webhooks are made
  *       var/hub.lock                   held by the hub that runs on this folder
  *       var/uploads/                   uploads in progress; emptied at start
  *       var/binpkg-uploads/            the same of restore points
@@ -35,6 +36,7 @@ export interface Paths extends BlobPaths {
   /** `id`: of a record, so letters, digits and `_`. */
   partialUpload(id: string): string
   readonly keys: string
+  readonly webhookKey: string
   mirror(environment: string): string
   mirrorFile(environment: string, distfileName: string): string
   overlayTree(environment: string): string
@@ -56,6 +58,7 @@ export function createPaths(dataDirectory: string, archiveDirectory?: string): P
     partialUploads: join(data, 'var', 'partial-uploads'),
     partialUpload: (id) => join(data, 'var', 'partial-uploads', id),
     keys: join(data, 'var', 'keys'),
+    webhookKey: join(data, 'var', 'webhooks.key'),
     mirror,
     mirrorFile: (environment, distfileName) => join(mirror(environment), distfileName),
     overlayTree: (environment) => join(data, 'overlays', environment),

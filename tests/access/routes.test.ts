@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROLES } from '../../src/access/rights.ts'
+import { queueDeliveries } from '../../src/events/deliver-event.ts'
 import { formBody, FORM_TYPE, send } from '../support/raw-http.ts'
 import type { RawReply } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
@@ -141,6 +142,13 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/audit/export', allowed: [] },
   { call: 'GET /api/v1/audit/verify', allowed: [] },
   { call: 'GET /api/v1/events?follow=false', allowed: EVERYBODY },
+  { call: 'GET /api/v1/webhooks', allowed: [] },
+  { call: 'POST /api/v1/webhooks?dryRun=true', body: { url: 'https://ci.acme.example/' }, allowed: [] },
+  { call: 'GET /api/v1/webhooks/$webhook', allowed: [] },
+  { call: 'PATCH /api/v1/webhooks/$webhook?dryRun=true', body: { enabled: false }, allowed: [] },
+  { call: 'GET /api/v1/webhooks/$webhook/deliveries', allowed: [] },
+  { call: 'POST /api/v1/webhooks/$webhook/deliveries/$delivery/replay?dryRun=true', allowed: [] },
+  { call: 'DELETE /api/v1/webhooks/$webhook?dryRun=true', allowed: [] },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },
@@ -227,7 +235,13 @@ beforeAll(async () => {
   ids['$sha256'] = body.tarball.sha256
   const check = { stage: 'commit', name: 'lint', status: 'passed' }
   ids['$check'] = (await hub.as().post('/api/v1/apps/shop/builds/1/checks').send(check)).body.id
+  // It stands for an address that no webhook goes to.
+  const webhook = await hub.as().post('/api/v1/webhooks').send({ url: 'http://localhost:9/' })
+  ids['$webhook'] = webhook.body.id
   await hub.as().put('/api/v1/environments/staging/files/profiles/mine').send('x')
+  await queueDeliveries(hub.hub)
+  const { items } = (await hub.as().get(`/api/v1/webhooks/${ids['$webhook']}/deliveries`)).body
+  ids['$delivery'] = items[0].id
   await keepPoint(await enrolNode(hub, 'web1'))
   for (const role of ROLES)
     tokens.set(role, await hub.token(role, role === 'enrol' ? { environments: ['staging'] } : {}))
@@ -271,7 +285,7 @@ async function call(
   })
 }
 
-const withIds = (text: string): string => text.replace(/\$\w+/, (name) => ids[name] ?? '')
+const withIds = (text: string): string => text.replaceAll(/\$\w+/g, (name) => ids[name] ?? '')
 const bearer = (secret = ''): Record<string, string> => ({ Authorization: `Bearer ${secret}` })
 const basic = (secret: string, user = 'node'): Record<string, string> => ({
   Authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`,

@@ -1,0 +1,124 @@
+/** `/webhooks`: where the hub sends its events to. For administrators. */
+import { Router } from 'express'
+import type { Request } from 'express'
+import { z } from 'zod'
+import { CHANGES } from '../audit/changes.ts'
+import type { ChangeType } from '../audit/changes.ts'
+import { HubError } from '../errors.ts'
+import { WEBHOOK_FORMATS } from '../events/webhook-body.ts'
+import {
+  createWebhook,
+  enableWebhook,
+  findWebhook,
+  removeWebhook,
+  replayDelivery,
+} from '../events/webhook.ts'
+import { parseAppName } from '../gentoo/cpv.ts'
+import type { Hub } from '../hub.ts'
+import { overlayOf } from '../overlays/overlay-of.ts'
+import type { DeliveryRow, DeliveryState, WebhookRow } from '../records/webhooks.ts'
+import { authorize } from './auth.ts'
+import {
+  isDryRun,
+  numberedPageRequest,
+  pageRequest,
+  parameter,
+  parseWith,
+  query,
+  sendPage,
+} from './request.ts'
+
+const bodySchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/, error: 'an http or https address' })
+    .max(2000)
+    .refine((url) => !/[\s#]/.test(url) && !hasName(url), 'without a name, a password or a fragment'),
+  format: z.enum(WEBHOOK_FORMATS).default('json'),
+  /** null: all but those of administration. */
+  types: z
+    .array(z.enum(Object.keys(CHANGES) as [ChangeType, ...ChangeType[]]))
+    .min(1)
+    .nullable()
+    .default(null),
+  app: z.string().nullable().default(null),
+  environment: z.string().nullable().default(null),
+})
+
+const changeSchema = z.strictObject({ enabled: z.boolean() })
+
+export function webhookRoutes(hub: Hub): Router {
+  const routes = Router()
+  routes.post('/webhooks', async (request, response) => {
+    const { name: by } = authorize(response, { to: 'administer' })
+    const body = parseWith(bodySchema, request.body, 'the body')
+    if (body.environment !== null) overlayOf(hub, body.environment)
+    if (body.app !== null) parseAppName(body.app)
+    const dryRun = isDryRun(request)
+    const { webhook, secret } = await createWebhook(hub, { ...body, by, dryRun })
+    if (!dryRun) response.status(201).location(`${request.baseUrl}/webhooks/${webhook.id}`)
+    response.json({ ...webhookJson(webhook), ...(dryRun ? { id: null, dryRun } : { secret }) })
+  })
+  routes.get('/webhooks', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    sendPage(request, response, await hub.records.webhooks.list(pageRequest(request)), webhookJson)
+  })
+  routes.get('/webhooks/:webhook', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    response.json(webhookJson(await findWebhook(hub, parameter(request, 'webhook'))))
+  })
+  routes.patch('/webhooks/:webhook', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    const { enabled } = parseWith(changeSchema, request.body, 'the body')
+    const dryRun = isDryRun(request)
+    const webhook = await enableWebhook(hub, { id: parameter(request, 'webhook'), enabled, dryRun })
+    response.json({ ...webhookJson(webhook), ...(dryRun && { dryRun }) })
+  })
+  routes.delete('/webhooks/:webhook', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    const dryRun = isDryRun(request)
+    const webhook = await removeWebhook(hub, { id: parameter(request, 'webhook'), dryRun })
+    response.json({ ...webhookJson(webhook), ...(dryRun && { dryRun }) })
+  })
+  routes.get('/webhooks/:webhook/deliveries', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    const { id } = await findWebhook(hub, parameter(request, 'webhook'))
+    const page = numberedPageRequest(request)
+    const found = await hub.records.webhooks.listDeliveries(id, stateOf(request), page)
+    sendPage(request, response, found, deliveryJson)
+  })
+  routes.post('/webhooks/:webhook/deliveries/:delivery/replay', async (request, response) => {
+    authorize(response, { to: 'administer' })
+    const dryRun = isDryRun(request)
+    const wanted = {
+      webhook: parameter(request, 'webhook'),
+      delivery: parameter(request, 'delivery'),
+      dryRun,
+    }
+    response.json({ ...deliveryJson(await replayDelivery(hub, wanted)), ...(dryRun && { dryRun }) })
+  })
+  return routes
+}
+
+/** Never its secret: that was told when it was made. */
+export function webhookJson({ types, enabled, afterSeq: _afterSeq, ...row }: WebhookRow) {
+  return {
+    ...row,
+    types: types === null ? null : (JSON.parse(types) as readonly string[]),
+    enabled: enabled === 1,
+  }
+}
+
+export function deliveryJson({ seq, type, ...row }: DeliveryRow) {
+  return { ...row, event: { seq, type } }
+}
+
+function hasName(url: string): boolean {
+  const { username, password } = new URL(url)
+  return username !== '' || password !== ''
+}
+
+function stateOf(request: Request): DeliveryState | null {
+  const state = query(request, 'state')
+  if (state === null || state === 'waiting' || state === 'delivered' || state === 'dead') return state
+  throw new HubError('request.invalid', '?state= is waiting, delivered or dead')
+}
