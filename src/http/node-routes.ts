@@ -80,10 +80,9 @@ export function nodeSetupRoutes(hub: Hub): Router {
     response.set('Cache-Control', 'no-cache').type('text/plain').send(script.text)
   })
   routes.get('/enroll.sh.asc', async (_request, response) => {
-    response
-      .set('Cache-Control', 'no-cache')
-      .type('application/pgp-signature')
-      .send(await script.signature())
+    // As bytes: text gets a charset, which this type has none of.
+    const signature = Buffer.from(await script.signature())
+    response.set('Cache-Control', 'no-cache').type('application/pgp-signature').send(signature)
   })
   routes.get('/nodes/:node/etc/portage/*path', async (request, response) => {
     const node = await findEnrolledNode(hub, ownNode(request, response))
