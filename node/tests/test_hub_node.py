@@ -399,6 +399,15 @@ class Recovery(NodeTest):
         self.journal(node, "merging", before={"cpv": "app-acme/shop-1.0", "counter": "6", "buildTime": "1"})
         outcome = hub_node.recover(node)
         self.assertEqual((outcome["result"], outcome["to"]), ("upgraded", "app-acme/shop-2.0"))
+        self.assertEqual(node.warnings, [])
+
+    def test_a_merge_whose_end_nobody_saw_is_warned_of_where_nothing_tells_health(self) -> None:
+        self.install("app-acme/shop-2.0")
+        node = self.node()
+        self.journal(node, "merging", before={"cpv": "app-acme/shop-1.0", "counter": "6", "buildTime": "1"})
+        outcome = hub_node.recover(node)
+        self.assertEqual(outcome["result"], "upgraded")
+        self.assertIn("merge.unseen", node.warnings[0])
 
     def test_a_merge_that_was_cut_is_done_again(self) -> None:
         self.install("app-acme/-MERGING-shop-2.0")
@@ -1369,6 +1378,7 @@ class ByPortage(NodeTest):
         self.assertEqual((point.facts["reason"], point.cpv), ("portage", "app-acme/shop-1.0"))
         self.assertEqual(self.dumped(point), ["shop.dump"])
         self.assertEqual((point.dump / "shop.dump").read_text(), self.dump.name)
+        self.assertFalse(self.dump.exists(), "it is in the point and nowhere else")
         point.check()
         for folder in (self.paths.points, point.folder, point.packages, point.dump):
             self.assertEqual(stat.S_IMODE(folder.stat().st_mode), 0o700, folder)
