@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import gzip
 import hashlib
 import importlib.machinery
@@ -417,6 +419,15 @@ class Recovery(NodeTest):
         with mock.patch.object(hub_node, "merge_and_check", return_value={"result": "again"}) as again:
             self.assertEqual(hub_node.recover(node), {"result": "again"})
         again.assert_called_once()
+
+    def test_a_disk_without_room_for_the_journal_changes_nothing_and_is_told_as_that(self) -> None:
+        node = self.node()
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        args = hub_node.build_parser().parse_args(["backup", "shop"])
+        args.spec = dataclasses.replace(args.spec, run=mock.Mock(side_effect=full))
+        outcome = hub_node.perform(node, args)
+        self.assertEqual((outcome["result"], outcome["code"], outcome["status"]), ("unchanged", "node.no_room", 20))
+        self.assertIn(str(node.paths.own), outcome["detail"])
 
     def test_an_end_that_was_noted_is_not_noted_twice(self) -> None:
         node = self.node()

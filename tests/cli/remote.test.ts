@@ -261,7 +261,9 @@ test('wrong usage ends with 2 and says what is wrong', async () => {
   expect(unknown.stderr).toContain("unknown command 'pusch'\n(Did you mean push?)")
   expect(missing.stderr).toContain("missing required argument 'tarball'")
   expect(number.stderr).toContain('It must be an integer of 1 or more.')
-  expect(role.stderr).toContain('Allowed choices are administrator, uploader, promoter, enrol, node, reader.')
+  expect(role.stderr).toContain(
+    'Allowed choices are administrator, uploader, promoter, approver, enrol, node, reader.',
+  )
 })
 
 test('no hub, and no file, are told apart', async () => {

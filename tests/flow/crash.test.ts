@@ -28,10 +28,25 @@ function breakMethod<T extends object>(target: T, name: keyof T & string): () =>
 /** A promotion gets as far as to say that it publishes. */
 function dieWhilePublishing(hub: TestHub, environment: string): void {
   breakMethod(hub.hub.overlays.get(environment)!, 'publish')
-  const update = hub.hub.records.promotions.update.bind(hub.hub.records.promotions)
-  hub.hub.records.promotions.update = async (id, change) => {
-    if (change.state === 'publishing') await update(id, change)
-  }
+  onPromotionUpdate(hub, (state) => (state === 'publishing' ? 'kept' : 'lost'))
+}
+
+/** What becomes of each move of a promotion. They are made in transactions, which have records of their own. */
+function onPromotionUpdate(
+  hub: TestHub,
+  fateOf: (state: string | undefined) => 'kept' | 'lost' | 'deadly',
+): void {
+  const transaction = hub.hub.records.transaction.bind(hub.hub.records)
+  hub.hub.records.transaction = async (work) =>
+    await transaction(async (records) => {
+      const update = records.promotions.update.bind(records.promotions)
+      records.promotions.update = async (id, change) => {
+        const fate = fateOf(change.state)
+        if (fate === 'deadly') throw new Error('the process died here')
+        if (fate === 'kept') await update(id, change)
+      }
+      return await work(records)
+    })
 }
 
 async function commits(hub: TestHub, environment = 'staging'): Promise<readonly string[]> {
@@ -75,7 +90,7 @@ describe('after a crash', () => {
   test('between the rows of the build and its release, the start publishes it', async () => {
     await using hub = await createTestHub(SAME_ADDRESS)
     breakMethod(hub.hub.overlays.get('staging')!, 'publish')
-    breakMethod(hub.hub.records.promotions, 'update')
+    onPromotionUpdate(hub, () => 'deadly')
     expect((await hub.upload('shop', ONE, { build: '1' })).status).toBe(500)
     expect((await hub.as().get(EBUILD)).status).toBe(404)
     await using again = await hub.restart()
@@ -103,11 +118,7 @@ describe('after a crash', () => {
 
   test('before the promotion learns of its release, the start tells it', async () => {
     await using hub = await createTestHub(SAME_ADDRESS)
-    const update = hub.hub.records.promotions.update.bind(hub.hub.records.promotions)
-    hub.hub.records.promotions.update = async (id, change) => {
-      if (change.state === 'released') throw new Error('the process died here')
-      await update(id, change)
-    }
+    onPromotionUpdate(hub, (state) => (state === 'released' ? 'deadly' : 'kept'))
     expect((await hub.upload('shop', ONE, { build: '1' })).status).toBe(500)
     await using again = await hub.restart()
     await expectPublished(again)

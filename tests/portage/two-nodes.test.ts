@@ -55,6 +55,7 @@ const tests = (): void => {
     // By Portage itself: another's binhost gives neither an index nor a package.
     await web2.bash('sed -i s,/binhost/nodes/web2,/binhost/nodes/web1, /etc/portage/binrepos.conf/*')
     await web2.must('emerge', '--unmerge', '--quiet', `=${CPV}`)
+    await forgetPackages(web2)
     const foreign = await web2.run('emerge', '--oneshot', '--getbinpkgonly', `=${CPV}`)
     expect(foreign.status, foreign.output).not.toBe(0)
     expect(await client.installedPackages(web2)).not.toContain(CPV)
@@ -90,8 +91,13 @@ const tests = (): void => {
     expect(taken.status, taken.text).toBe(200)
     await web1.must('emerge', '--unmerge', '--quiet', `=${CPV}`)
 
+    await forgetPackages(web1)
     const own = await web1.bash('tar -C /etc/portage -c binrepos.conf hub/.netrc hub/fetch | base64 -w0')
-    await web1.bash('sed -i "s,$1,$2," /etc/portage/binrepos.conf/* /etc/portage/hub/fetch', hub.url, other.url)
+    await web1.bash(
+      'sed -i "s,$1,$2," /etc/portage/binrepos.conf/* /etc/portage/hub/fetch',
+      hub.url,
+      other.url,
+    )
     await web1.bash('sed -i "s/$1/$2/" /etc/portage/hub/.netrc', await tokenOf(web1), token)
     const foreign = await web1.run('emerge', '--oneshot', '--getbinpkgonly', `=${CPV}`)
     expect(foreign.status).not.toBe(0)
@@ -99,9 +105,18 @@ const tests = (): void => {
     expect(await client.installedPackages(web1)).not.toContain(CPV)
 
     await web1.bash('base64 -d <<< "$1" | tar -C /etc/portage -x', own)
+    await forgetPackages(web1)
     await web1.must('emerge', '--oneshot', '--getbinpkgonly', `=${CPV}`)
     expect(await client.installedPackages(web1)).toContain(CPV)
   })
+}
+
+/**
+ * What Portage packed at the unmerge, and what it fetched: it would install from there. It knows an index by the hub's name
+ * without its port, and two hubs of one moment have the same TIMESTAMP.
+ */
+async function forgetPackages(node: GentooNode): Promise<void> {
+  await node.bash('rm -rf /var/cache/binpkgs /var/cache/binhost /var/cache/edb/binhost')
 }
 
 /** A hub with one build, which is the same in each such hub. */
