@@ -4,6 +4,7 @@ import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
 import type { keysJson } from '../http/key-json.ts'
 import type { policyJson } from '../http/policy-routes.ts'
+import type { deliveryJson, webhookJson } from '../http/webhook-routes.ts'
 import type { storedPointJson } from '../http/restore-point-routes.ts'
 import type {
   appJson,
@@ -24,6 +25,8 @@ import type {
 } from '../http/representations.ts'
 
 export type AuditAnswer = ReturnType<typeof auditJson>
+export type WebhookAnswer = ReturnType<typeof webhookJson>
+export type DeliveryAnswer = ReturnType<typeof deliveryJson>
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
 export type VerdictAnswer = Verdict

@@ -24,6 +24,7 @@ import { addServe } from './serve.ts'
 import { addRollback } from './rollback.ts'
 import { addToken } from './token.ts'
 import { addVerify } from './verify.ts'
+import { addWebhook } from './webhook.ts'
 import { addWhoami } from './whoami.ts'
 import { addWhy } from './why.ts'
 import { addWithdraw } from './withdraw.ts'
@@ -51,7 +52,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
     ...[addWithdraw, addHold, addPolicy, addOverlay],
   ],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addWhoami, addKey, addAudit, addEvents],
+  'Access:': [addToken, addWhoami, addKey, addAudit, addEvents, addWebhook],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

@@ -1,24 +1,33 @@
-/** `/events`: what changes, as it changes, as server-sent events (WHATWG HTML, "Server-sent events"). */
+/**
+ * `/events`: what changes, as it changes, as server-sent events (WHATWG HTML, "Server-sent events"); and the feeds of
+ * environments.
+ */
 import { once } from 'node:events'
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import type { Principal } from '../access/rights.ts'
 import { CHANGES } from '../audit/changes.ts'
 import { HubError } from '../errors.ts'
-import { isEventType } from '../events/event.ts'
+import { FEED_TYPES, renderFeed } from '../events/atom-feed.ts'
+import { eventOf, isEventType } from '../events/event.ts'
 import { followEvents } from '../events/follow-events.ts'
 import type { EventBatch } from '../events/follow-events.ts'
 import type { Hub } from '../hub.ts'
+import { overlayName } from '../overlays/plan-overlay.ts'
 import type { EventFilter } from '../records/audit.ts'
 import { authenticateRequest, principalOf } from './auth.ts'
+import { readable } from './environment-routes.ts'
 import { query } from './request.ts'
 
 /** After which a browser comes again by itself. */
 const RETRY_MS = 3000
 
+/** So many entries a feed has. */
+const FEED_ENTRIES = 50
+
 type Needs = Pick<Hub, 'records' | 'config' | 'clock' | 'eventStreams'>
 
-export function eventRoutes(hub: Needs): Router {
+export function eventRoutes(hub: Hub): Router {
   const routes = Router()
   routes.get('/events', async (request, response) => {
     const { tokenId } = principalOf(response)
@@ -38,6 +47,19 @@ export function eventRoutes(hub: Needs): Router {
       if (batch.isEnd && !follows) break
     }
     response.end()
+  })
+  routes.get('/environments/:environment/feed.atom', async (request, response) => {
+    const { name } = readable(hub, request, response)
+    const filter = { types: FEED_TYPES, app: null, environment: name }
+    const rows = await hub.records.audit.newestEvents(FEED_ENTRIES, filter)
+    response.set({ ETag: `"${String(rows[0]?.seq ?? 0)}"`, 'Cache-Control': 'private, no-cache' })
+    if (request.fresh) {
+      response.status(304).end()
+      return
+    }
+    const address = `${hub.config.publicUrl}/api/v1/environments/${name}/feed.atom`
+    const title = `${overlayName(hub.config, name)} of Portage Hub`
+    response.type('application/atom+xml').send(renderFeed(title, address, rows.map(eventOf)))
   })
   return routes
 }

@@ -65,8 +65,16 @@ export class AuditRecords {
 
   /** In the order in which they were made, those after `seq` that are wanted as events. */
   async eventsAfter(seq: number, limit: number, filter: EventFilter): Promise<readonly AuditRow[]> {
-    const { types, app, environment } = filter
-    let query = this.#db.selectFrom('audit').selectAll().where('seq', '>', seq)
+    return await this.#events(filter).where('seq', '>', seq).orderBy('seq').limit(limit).execute()
+  }
+
+  /** The newest that are wanted as events, newest first. */
+  async newestEvents(limit: number, filter: EventFilter): Promise<readonly AuditRow[]> {
+    return await this.#events(filter).orderBy('seq', 'desc').limit(limit).execute()
+  }
+
+  #events({ types, app, environment }: EventFilter) {
+    let query = this.#db.selectFrom('audit').selectAll()
     if (types !== null) query = query.where('type', 'in', types)
     if (app !== null) query = query.where('app', '=', app)
     if (environment !== null)
@@ -76,7 +84,7 @@ export class AuditRecords {
           and([eb('environment', 'is', null), eb('type', 'in', ['hold.set', 'hold.lifted'])]),
         ]),
       )
-    return await query.orderBy('seq').limit(limit).execute()
+    return query
   }
 
   /** Newest first. The cursor is a `seq`. */

@@ -89,6 +89,7 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/environments/staging/policy', allowed: READERS },
   { call: 'PUT /api/v1/environments/staging/policy?dryRun=true', body: {}, allowed: [] },
   { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/feed.atom', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions/2', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions/2/diff', allowed: READERS },

@@ -60,6 +60,11 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'nodes remove-point',
     'nodes keep-point',
     'rollback',
+    'webhook create',
+    'webhook enable',
+    'webhook disable',
+    'webhook delete',
+    'webhook replay',
     'key rotate',
     'key revoke',
   ]
