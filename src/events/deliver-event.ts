@@ -6,6 +6,7 @@ import { timestamp, unixSeconds } from '../clock.ts'
 import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
 import type { AuditRow } from '../records/audit.ts'
+import type { Records } from '../records/records.ts'
 import type { DeliveryRow, WebhookRow } from '../records/webhooks.ts'
 import { HUB_VERSION } from '../version.ts'
 import { eventOf } from './event.ts'
@@ -23,6 +24,8 @@ const EVENTS_AT_ONCE = 200
 
 /** Queues what happened since the last time; true: there is more. One transaction: nothing is lost or queued twice. */
 export async function queueDeliveries({ records, clock }: Pick<Hub, 'records' | 'clock'>): Promise<boolean> {
+  // Where nobody listens the queue stands still, and no change is followed by a second write: `startQueue` moves it on.
+  if ((await records.webhooks.enabled()).length === 0) return false
   const { seq: head } = await records.audit.head()
   // Without this every look would take the one writer.
   if ((await records.webhooks.queuedUpTo()) >= head) return false
@@ -36,6 +39,11 @@ export async function queueDeliveries({ records, clock }: Pick<Hub, 'records' | 
     if (last) await webhooks.setQueuedUpTo(last.seq)
     return rows.length === EVENTS_AT_ONCE
   })
+}
+
+/** Belongs into the transaction that enables a webhook, before it does: what was before `seq` is for nobody then. */
+export async function startQueue({ webhooks }: Pick<Records, 'webhooks'>, seq: number): Promise<void> {
+  if ((await webhooks.enabled()).length === 0) await webhooks.setQueuedUpTo(seq)
 }
 
 function wants(webhook: WebhookRow, row: AuditRow): boolean {

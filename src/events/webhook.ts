@@ -9,6 +9,7 @@ import { newId } from '../ids.ts'
 import type { AuditRow } from '../records/audit.ts'
 import type { Records } from '../records/records.ts'
 import type { DeliveryRow, WebhookRow } from '../records/webhooks.ts'
+import { startQueue } from './deliver-event.ts'
 import { addressRule, ForbiddenAddress } from './webhook-address.ts'
 import type { WebhookFormat } from './webhook-body.ts'
 import { webhookSecret } from './webhook-secret.ts'
@@ -42,6 +43,7 @@ export async function createWebhook(
   const webhook = await hub.records.transaction(async (records) => {
     const { seq } = await recordWebhook(hub, records, 'webhook.created', draft, { after: factsOf(draft) })
     const row = { ...draft, afterSeq: seq }
+    await startQueue(records, seq)
     await records.webhooks.add(row)
     return row
   })
@@ -67,6 +69,7 @@ export async function enableWebhook(
     const told = { before: { enabled: !enabled }, after: { enabled } }
     const { seq } = await recordWebhook(hub, records, 'webhook.changed', webhook, told)
     const row = { ...changed, afterSeq: enabled ? seq : webhook.afterSeq }
+    if (enabled) await startQueue(records, seq)
     await records.webhooks.update(id, row)
     return row
   })

@@ -258,6 +258,22 @@ describe('a delivery', () => {
     expect(await deliveries(again, id)).toHaveLength(2)
   })
 
+  test('is no matter of the queue where there is no webhook, and the first one begins with its own time', async () => {
+    await using receiver = await openReceiver()
+    await using hub = await createTestHub(ENV, { jobs: false })
+    const { webhooks, audit } = hub.hub.records
+    const before = await webhooks.queuedUpTo()
+    await uploadShop(hub, '1')
+    await hold(hub, 'too early')
+    await deliver(hub)
+    expect(await webhooks.queuedUpTo()).toBe(before)
+    await createWebhook(hub, receiver.url, { types: ['hold.set'] })
+    expect(await webhooks.queuedUpTo()).toBe((await audit.head()).seq)
+    await hold(hub, 'in time')
+    await deliver(hub)
+    expect(receiver.received.map(({ json }) => json['data'])).toMatchObject([{ reason: 'in time' }])
+  })
+
   test('to one that does not answer holds up no other', async () => {
     await using silent = await openReceiver(() => {})
     await using receiver = await openReceiver()
