@@ -33,7 +33,7 @@ class Portage:
 def run(node: Any, verb: str, words: list[str]) -> dict[str, Any]:
     if verb == "load-dump":
         try:
-            hub_node.load_dump(node.points.get(words[0]))
+            hub_node.load_dump(node, node.points.get(words[0]))
         except hub_node.Stop as stop:
             return {"result": "failed", "status": stop.status, "code": stop.code, "detail": stop.detail}
         return {"result": "loaded", "status": 0}

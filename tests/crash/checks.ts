@@ -233,6 +233,7 @@ async function checkFiles(folder: DataFolder, builds: readonly BuildRow[]): Prom
       'keys/hub.key',
       'keys/binhost.key',
       'keys/keys.json',
+      'webhooks.key',
     ].map((name) => `var/${name}`),
     ...builds.map(({ sha512 }) => `distfiles/archive/${sha512.slice(0, 2)}/${sha512}`),
   ])
