@@ -23,8 +23,8 @@ const tests = (): void => {
     await using node = await openNode('credentials')
     const watch = await watchPrograms(node)
     const secret = await hub.token('enrol', { environments: ['staging'] })
-    await node.write('root/enrolment', `${secret}\n`, 0o600)
-    const words = ['--environment', 'staging', '--name', 'web1', '--token-file', '/root/enrolment', '--yes']
+    await node.write('etc/enrolment', `${secret}\n`, 0o600)
+    const words = ['--environment', 'staging', '--name', 'web1', '--token-file', '/etc/enrolment', '--yes']
     const command = 'curl -fsS "$1/enroll.sh" | sh -s -- "${@:2}"'
     const output = [await node.must('bash', '-o', 'pipefail', '-c', command, 'bash', hub.url, ...words)]
     const token = (await node.read(NETRC.slice(1))).trim().split(' ').at(-1) ?? ''
@@ -60,7 +60,7 @@ const tests = (): void => {
       for (const told of [...output, ...Object.values(seen)]) expect(told).not.toContain(form)
     }
     expect(findSecret(node, formsOf(token))).toEqual([`${NETRC} 640 0 0`])
-    expect(findSecret(node, formsOf(secret))).toEqual(['/root/enrolment 600 0 0'])
+    expect(findSecret(node, formsOf(secret))).toEqual(['/etc/enrolment 600 0 0'])
 
     // What there would be to find.
     await node.write('var/tmp/leak', token)

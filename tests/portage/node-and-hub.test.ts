@@ -144,7 +144,7 @@ const tests = (): void => {
       await client.emerge(node, 'app-acme/shop')
       await node.bash('echo row > /var/lib/shop-data; echo "password = k9" > /etc/shop/shop.toml')
       const operator = await node.bash(
-        'age-keygen -o /root/operator.key 2> /dev/null; age-keygen -y /root/operator.key',
+        'age-keygen -o /etc/operator.key 2> /dev/null; age-keygen -y /etc/operator.key',
       )
       await node.write('etc/portage/hub-node.json', JSON.stringify({ encryptTo: [operator.trim()] }))
       const before = await state(node)
@@ -160,7 +160,7 @@ const tests = (): void => {
       expect([index.status, String(index.body).includes(ONE)]).toEqual([200, false])
 
       // Another machine in its place, without its key: only an operator's opens what the hub has.
-      await node.bash(`rm -r /var/lib/portage-hub/restore-points; mv /var/lib/portage-hub/age.key /root/own.key
+      await node.bash(`rm -r /var/lib/portage-hub/restore-points; mv /var/lib/portage-hub/age.key /etc/own.key
       echo lost >> /var/lib/shop-data`)
       const sealed = await node.run(
         'env',
@@ -173,11 +173,11 @@ const tests = (): void => {
         '--json',
       )
       expect([sealed.status, sealed.output]).toEqual([23, expect.stringContaining('"code": "point.sealed"')])
-      expect(await hubNode(node, 'points', '--fetch', point, '--identity', '/root/operator.key')).toContain(
+      expect(await hubNode(node, 'points', '--fetch', point, '--identity', '/etc/operator.key')).toContain(
         'fetched',
       )
       await node.bash(
-        'rm -r /var/lib/portage-hub/restore-points; mv /root/own.key /var/lib/portage-hub/age.key',
+        'rm -r /var/lib/portage-hub/restore-points; mv /etc/own.key /var/lib/portage-hub/age.key',
       )
       const back = await hubNode(node, 'rollback', point, '--with-dump', '--yes')
       expect(await client.installedPackages(node)).toContain(ONE)
