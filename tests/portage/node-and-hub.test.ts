@@ -5,7 +5,7 @@ import { readHubNodeProgram } from '../../src/hub-node-program.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { openNode } from './support/gentoo-node.ts'
+import { MODULE, enrolledNode, hubNode } from './support/enrolled-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
@@ -34,21 +34,6 @@ async function upload(hub: TestHub, build: number): Promise<void> {
   if (reply.status !== 201) throw new Error(reply.text)
 }
 
-async function enrolled(hub: TestHub, name: string): Promise<GentooNode> {
-  const node = await openNode(name)
-  const token = await hub.token('enrol', { environments: ['staging'] })
-  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name "$2" --token "$3" --yes'
-  await node.bash(script, hub.url, name, token)
-  return node
-}
-
-/** A checkout's Portage is no module that Python finds by itself. */
-const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
-
-async function hubNode(node: GentooNode, ...args: readonly string[]): Promise<string> {
-  return await node.must('env', ...MODULE, 'hub-node', ...args)
-}
-
 /** All that a rollback must bring back; proposals for edited files aside, which an upgrade by Portage leaves. */
 async function state(node: GentooNode): Promise<string> {
   return await node.bash(
@@ -66,7 +51,7 @@ const tests = (): void => {
   test('an upgrade is kept by the hub, and its binhost brings the version before back, signatures verified', async () => {
     await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
     await upload(hub, 1)
-    await using node = await enrolled(hub, 'web1')
+    await using node = await enrolledNode(hub, 'web1')
     expect(await hubNode(node, '--help')).toContain('rollback')
     await client.emerge(node, 'app-acme/shop')
     await node.bash('echo row > /var/lib/shop-data; echo "mine = 1" > /etc/shop/shop.toml')
@@ -114,7 +99,7 @@ const tests = (): void => {
   test('a node that lost its restore points takes them back from the hub', async () => {
     await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
     await upload(hub, 1)
-    await using node = await enrolled(hub, 'web1')
+    await using node = await enrolledNode(hub, 'web1')
     await client.emerge(node, 'app-acme/shop')
     await node.bash('echo row > /var/lib/shop-data; echo "mine = 1" > /etc/shop/shop.toml')
     const before = await state(node)
@@ -140,7 +125,7 @@ const tests = (): void => {
     async () => {
       await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
       await upload(hub, 1)
-      await using node = await enrolled(hub, 'web1')
+      await using node = await enrolledNode(hub, 'web1')
       await client.emerge(node, 'app-acme/shop')
       await node.bash('echo row > /var/lib/shop-data; echo "password = k9" > /etc/shop/shop.toml')
       const operator = await node.bash(
@@ -198,8 +183,8 @@ const tests = (): void => {
     const hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
     try {
       await upload(hub, 1)
-      await using node = await enrolled(hub, 'web1')
-      await using other = await enrolled(hub, 'web2')
+      await using node = await enrolledNode(hub, 'web1')
+      await using other = await enrolledNode(hub, 'web2')
       await client.emerge(node, 'app-acme/shop')
       await node.bash('echo row > /var/lib/shop-data')
       await upload(hub, 2)

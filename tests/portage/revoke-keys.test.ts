@@ -5,7 +5,7 @@ import { tendKeys } from '../../src/jobs/tend-keys.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { openNode } from './support/gentoo-node.ts'
+import { enrolAs, enrolledNode, hubNode } from './support/enrolled-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
@@ -16,24 +16,6 @@ async function upload(hub: TestHub, build: number): Promise<void> {
   const bytes = tarball({ 'shop/run': `build ${String(build)}\n` })
   const reply = await hub.upload('shop', bytes, { build: String(build), version: '1.0.0' })
   if (reply.status !== 201) throw new Error(reply.text)
-}
-
-async function enrolled(hub: TestHub): Promise<GentooNode> {
-  const node = await openNode('revoked')
-  await enrol(hub, node, await hub.token('enrol', { environments: ['staging'] }))
-  return node
-}
-
-async function enrol(hub: TestHub, node: GentooNode, token: string): Promise<string> {
-  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name web1 --token "$2" --yes'
-  return await node.bash(script, hub.url, token)
-}
-
-/** A checkout's Portage is no module that Python finds by itself. */
-const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
-
-async function hubNode(node: GentooNode, ...args: readonly string[]): Promise<string> {
-  return await node.must('env', ...MODULE, 'hub-node', ...args)
 }
 
 /** The keys of a keyring, by their validity: `r` is revoked. */
@@ -64,7 +46,7 @@ const tests = (): void => {
       { hubNode: readHubNodeProgram(), jobs: false },
     )
     await upload(hub, 1)
-    await using node = await enrolled(hub)
+    await using node = await enrolledNode(hub, 'web1')
     await client.emerge(node, 'app-acme/shop')
     await upload(hub, 2)
     await client.sync(node, 'staging')
@@ -87,7 +69,7 @@ const tests = (): void => {
     await tendKeys(hub.hub)
     await node.must(...goBack)
     expect(await client.installedPackages(node)).toContain(cpvOf(1))
-    expect(await enrol(hub, node, 'none')).toContain('Nothing changed')
+    expect(await enrolAs(node, hub, 'web1', 'none')).toContain('Nothing changed')
   }, 540_000)
 }
 

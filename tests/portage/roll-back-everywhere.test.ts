@@ -5,7 +5,7 @@ import { cliOf } from '../cli/support.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { openNode } from './support/gentoo-node.ts'
+import { enrolledNode, hubNode } from './support/enrolled-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
@@ -13,8 +13,6 @@ import { describeWithPortage } from './support/portage.ts'
 const ONE = 'app-acme/shop-1.0.0_p1'
 const TWO = 'app-acme/shop-1.0.0_p2'
 const UPDATE = ['emerge', '--update', '--oneshot', '--quiet', 'app-acme/shop']
-/** A checkout's Portage is no module that Python finds by itself. */
-const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
 
 async function upload(hub: TestHub, build: number): Promise<void> {
   const fields = { build: String(build), version: '1.0.0' }
@@ -22,16 +20,9 @@ async function upload(hub: TestHub, build: number): Promise<void> {
   if (reply.status !== 201) throw new Error(reply.text)
 }
 
-async function hubNode(node: GentooNode, ...args: readonly string[]): Promise<string> {
-  return await node.must('env', ...MODULE, 'hub-node', ...args)
-}
-
 /** An enrolled host with build 1. */
 async function nodeWithBuildOne(hub: TestHub, name: string): Promise<GentooNode> {
-  const node = await openNode(name)
-  const token = await hub.token('enrol', { environments: ['staging'] })
-  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name "$2" --token "$3" --yes'
-  await node.bash(script, hub.url, name, token)
+  const node = await enrolledNode(hub, name)
   await client.emerge(node, 'app-acme/shop')
   return node
 }

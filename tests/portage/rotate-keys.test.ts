@@ -5,7 +5,7 @@ import { signersOf } from '../../src/storage/signing-key.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { openNode } from './support/gentoo-node.ts'
+import { enrolledNode, hubNode } from './support/enrolled-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
 import * as client from './support/portage-client.ts'
 import { describeWithPortage } from './support/portage.ts'
@@ -16,21 +16,6 @@ async function upload(hub: TestHub, build: number): Promise<void> {
   const bytes = tarball({ 'shop/run': `build ${String(build)}\n` })
   const reply = await hub.upload('shop', bytes, { build: String(build), version: '1.0.0' })
   if (reply.status !== 201) throw new Error(reply.text)
-}
-
-async function enrolled(hub: TestHub): Promise<GentooNode> {
-  const node = await openNode('rotated')
-  const token = await hub.token('enrol', { environments: ['staging'] })
-  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name web1 --token "$2" --yes'
-  await node.bash(script, hub.url, token)
-  return node
-}
-
-/** A checkout's Portage is no module that Python finds by itself. */
-const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
-
-async function hubNode(node: GentooNode, ...args: readonly string[]): Promise<string> {
-  return await node.must('env', ...MODULE, 'hub-node', ...args)
 }
 
 /** A revision is synced and installed; then the build before comes back from the binhost, by Portage alone. */
@@ -52,7 +37,7 @@ const tests = (): void => {
   test('before, during and after a rotation of both keys a node syncs and installs', async () => {
     await using hub = await createTestHub({ HUB_CATEGORY: 'app-acme' }, { hubNode: readHubNodeProgram() })
     await upload(hub, 1)
-    await using node = await enrolled(hub)
+    await using node = await enrolledNode(hub, 'web1')
     expect(await node.bash('cat /etc/portage/binrepos.conf/*')).toMatch(/^verify-signature = true$/m)
     await client.emerge(node, 'app-acme/shop')
     await upgradeAndReturn(hub, node, 2)

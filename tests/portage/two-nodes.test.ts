@@ -10,7 +10,7 @@ import type { PackedFile } from '../support/restore-points.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { openNode } from './support/gentoo-node.ts'
+import { enrolledNode, hubNode } from './support/enrolled-node.ts'
 import type { GentooNode } from './support/gentoo-node.ts'
 import { POINTS, pointIds } from './support/hub-node.ts'
 import * as client from './support/portage-client.ts'
@@ -21,9 +21,6 @@ const BINPKG = 'app-acme/shop/shop-1.0.0_p1-1.gpkg.tar'
 const RECIPE =
   'backup: {commands: [\'echo rows of $(hostname) > "$HUB_BACKUP_DIR/shop.dump"\'], expect: [shop.dump]}\n'
 const CHANGED_BYTES = 40
-
-/** A checkout's Portage is no module that Python finds by itself. */
-const MODULE = ['PYTHONPATH=/usr/lib/portage-under-test/lib', 'PORTAGE_USERNAME=root', 'PORTAGE_GRPNAME=root']
 
 const tests = (): void => {
   test('neither of two nodes reads or writes what is the other’s, by whichever address', async () => {
@@ -130,12 +127,9 @@ async function openHub(): Promise<TestHub> {
 
 /** A host that was enrolled by the hub's own script, has the build installed, and a restore point of it in the hub. */
 async function nodeWithPoint(hub: TestHub, name: string): Promise<GentooNode> {
-  const node = await openNode(name)
-  const token = await hub.token('enrol', { environments: ['staging'] })
-  const script = 'curl -fsS "$1/enroll.sh" | sh -s -- --environment staging --name "$2" --token "$3" --yes'
-  await node.bash(script, hub.url, name, token)
+  const node = await enrolledNode(hub, name)
   await node.must('emerge', '--oneshot', '--quiet', `=${CPV}`)
-  await node.must('env', ...MODULE, 'hub-node', 'backup', 'shop')
+  await hubNode(node, 'backup', 'shop')
   return node
 }
 
