@@ -86,7 +86,12 @@ async function end(
 export async function findPromotion(hub: Pick<Hub, 'records'>, id: string): Promise<PromotionRow> {
   const promotion = await hub.records.promotions.find(id)
   if (promotion) return promotion
-  throw new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
+  throw unknownPromotion(id)
+}
+
+/** Also for one that is there and not to be seen. */
+export function unknownPromotion(id: string): HubError {
+  return new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
 }
 
 async function findOpenPromotion(hub: Pick<Hub, 'records'>, id: string): Promise<PromotionRow> {

@@ -21,6 +21,7 @@ import {
   movePromotion,
   newPromotion,
   overrideOf,
+  WAITING_STATES,
 } from './promotion.ts'
 import { releaseBuild } from './release-build.ts'
 
@@ -207,7 +208,7 @@ async function endUnlessReleased(hub: Needs, publishing: PromotionRow, cause: un
  * in any order, and the newest is what the environment is to have.
  */
 async function supersedeOlder(hub: Needs, by: PromotionRow, build: BuildRow): Promise<void> {
-  const open = await hub.records.promotions.waiting({ app: by.app, environment: by.environment })
+  const open = await hub.records.promotions.inStates(WAITING_STATES, by)
   for (const older of open.filter(({ id }) => id < by.id)) {
     if (by.requestedBy === BY_POLICY && !(await isNewer(hub, build, older))) continue
     const detail = `Build ${String(by.build)} was asked for by ${by.requestedBy} (${by.id}).`
@@ -237,7 +238,8 @@ export async function advanceWaiting(
   hub: Needs,
   of: { readonly app?: string; readonly environment?: string } = {},
 ): Promise<void> {
-  for (const promotion of await hub.records.promotions.waiting(of)) await resume(hub, promotion)
+  for (const promotion of await hub.records.promotions.inStates(WAITING_STATES, of))
+    await resume(hub, promotion)
 }
 
 async function resume(hub: Needs, promotion: PromotionRow): Promise<void> {

@@ -10,6 +10,7 @@ import {
   cancelPromotion,
   findPromotion,
   rejectPromotion,
+  unknownPromotion,
 } from '../environments/decide-promotion.ts'
 import { judge } from '../environments/eligibility.ts'
 import { promote } from '../environments/promote.ts'
@@ -80,9 +81,9 @@ export function promotionRoutes(hub: Hub): Router {
 async function visiblePromotion(hub: Hub, request: Request, response: Response): Promise<PromotionRow> {
   const principal = principalOf(response)
   const id = parameter(request, 'promotion')
-  const promotion = await hub.records.promotions.find(id)
-  if (promotion && maySee(principal, promotion)) return promotion
-  throw new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
+  const promotion = await findPromotion(hub, id)
+  if (maySee(principal, promotion)) return promotion
+  throw unknownPromotion(id)
 }
 
 async function decidable(hub: Hub, request: Request, response: Response, to: 'approve' | 'promote') {

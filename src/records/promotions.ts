@@ -7,9 +7,6 @@ import type { PromotionTable } from './schema.ts'
 
 export type PromotionRow = Selectable<PromotionTable>
 
-/** As environments/promotion.ts has them. */
-const WAITING_STATES = ['checking', 'awaiting_approval', 'scheduled'] as const
-
 export class PromotionRecords {
   readonly #db: Db
 
@@ -57,24 +54,15 @@ export class PromotionRecords {
   }
 
   async inState(state: string): Promise<readonly PromotionRow[]> {
-    return await this.#db
-      .selectFrom('promotions')
-      .selectAll()
-      .where('state', '=', state)
-      .orderBy('id')
-      .execute()
+    return await this.inStates([state])
   }
 
-  /** Those that wait for something outside, oldest first. */
-  async waiting(of: {
-    readonly app?: string
-    readonly environment?: string
-  }): Promise<readonly PromotionRow[]> {
-    let query = this.#db
-      .selectFrom('promotions')
-      .selectAll()
-      .where('state', 'in', WAITING_STATES)
-      .orderBy('id')
+  /** Those in one of these states, of one app or to one environment only; oldest first. */
+  async inStates(
+    states: readonly string[],
+    of: { readonly app?: string; readonly environment?: string } = {},
+  ): Promise<readonly PromotionRow[]> {
+    let query = this.#db.selectFrom('promotions').selectAll().where('state', 'in', states).orderBy('id')
     if (of.app !== undefined) query = query.where('app', '=', of.app)
     if (of.environment !== undefined) query = query.where('environment', '=', of.environment)
     return await query.execute()
