@@ -59,6 +59,8 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
   })
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
   routes.use(restorePointFileRoutes(hub))
+  // The 2,000 files that a restore point may have, with their digests. What was read here is not read again.
+  routes.use('/nodes/:node/restore-points', express.json({ limit: '4mb' }))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
   routes.use(
     appRoutes(hub),

@@ -127,6 +127,21 @@ describe('a restore point', () => {
     expect(earlier.status).toBe(200)
   })
 
+  test('may be of 2,000 packages, each with its image: more than the megabyte of other bodies', async () => {
+    await using hub = await createTestHub()
+    const { points } = await prepare(hub)
+    const digests = { sizeBytes: 1, sha512: 'a'.repeat(128) }
+    const metadata = { name: 'metadata.tar.zst', ...digests }
+    const files = Array.from({ length: 2000 }, (_, index) => ({
+      ...{ kind: 'binpkg', name: `app-hub/${'s'.repeat(80)}/${'s'.repeat(80)}-${String(index)}-1.gpkg.tar` },
+      ...{ ...digests, image: { sha256: 'b'.repeat(64), metadata } },
+    }))
+    const announcement = announcementOf([], { files })
+    expect(JSON.stringify(announcement).length).toBeGreaterThan(1 << 20)
+    const reply = await points.announce(announcement)
+    expect(reply.status, reply.text.slice(0, 300)).toBe(201)
+  })
+
   test('may be sent again at every step, and never changes', async () => {
     await using hub = await createTestHub()
     const taken = await prepare(hub)
