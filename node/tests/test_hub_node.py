@@ -1531,6 +1531,20 @@ class Documentation(unittest.TestCase):
             self.assertRegex(page, rf"(?m)^\| +{status} \|")
 
 
+class GoingForward(NodeTest):
+    def test_a_newer_point_whose_build_migrates_is_told_apart(self) -> None:
+        migrating = {"v": 1, "migrate": {"commands": ["true"]}}
+        self.make_point(instructions=migrating)
+        point = self.node().points.get(POINT)
+        for installed, with_dump, expected in (("0.9", False, True), ("0.9", True, False), ("1.1", False, False)):
+            folder = self.install(f"app-acme/shop-{installed}")
+            rollback = hub_node.Rollback(self.node(), hub_node.RollbackOptions(with_dump=with_dump))
+            found = rollback.needs_migration(point, self.node().vdb.find("app-acme/shop"))
+            self.assertIs(found, expected, (installed, with_dump))
+            shutil.rmtree(folder)
+        self.assertFalse(hub_node.Rollback(self.node(), hub_node.RollbackOptions()).needs_migration(point, None))
+
+
 class Showing(NodeTest):
     def test_points_are_a_table_for_people(self) -> None:
         self.make_point()
