@@ -10,10 +10,13 @@ import { unknownApp, visibleApp, visibleApps } from './build-routes.ts'
 import { appJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
-const changeSchema = z.strictObject({
+export const appChangeSchema = z.strictObject({
   description: z.string().max(1000).nullable().optional(),
-  /** YAML or JSON text of the recipe for uploads that bring none; null takes it away. */
-  defaultRecipe: z.string().nullable().optional(),
+  defaultRecipe: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('YAML or JSON text of the recipe for uploads that bring none; null takes it away.'),
   versionPolicy: z
     .strictObject({
       preReleaseWords: z.record(
@@ -40,7 +43,7 @@ export function appRoutes(hub: Hub): Router {
     const name = parameter(request, 'app')
     const app = await hub.records.apps.find(name)
     if (!app) throw unknownApp(name)
-    const { description, defaultRecipe, versionPolicy } = parseWith(changeSchema, request.body, 'the body')
+    const { description, defaultRecipe, versionPolicy } = parseWith(appChangeSchema, request.body, 'the body')
     const change = {
       ...(description === undefined ? {} : { description }),
       ...(defaultRecipe === undefined

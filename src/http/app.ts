@@ -15,6 +15,7 @@ import { eventRoutes } from './event-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
+import { openapiRoutes } from './openapi-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
@@ -96,6 +97,6 @@ function operations(hub: Hub): express.Router {
     const isReady = await hub.records.isReachable()
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'unavailable' })
   })
-  routes.use(publicKeyRoutes(hub))
+  routes.use(publicKeyRoutes(hub), openapiRoutes())
   return routes
 }

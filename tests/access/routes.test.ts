@@ -210,6 +210,7 @@ const ROUTES: readonly Route[] = [
 ]
 const OPEN = [
   'GET /',
+  'GET /api/v1/openapi.json',
   'GET /enroll.sh',
   'GET /enroll.sh.asc',
   'GET /healthz',

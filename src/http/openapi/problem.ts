@@ -1,0 +1,64 @@
+/** Refusals in the document: problem+json (RFC 9457), by status, with the codes that an operation may give. */
+import { z } from 'zod'
+import { ERRORS } from '../../errors.ts'
+import type { Operation } from './operation.ts'
+
+type Code = keyof typeof ERRORS
+
+export const problem = z
+  .looseObject({
+    type: z.string().meta({ examples: ['about:blank'] }),
+    status: z.int(),
+    code: z.string().describe('Stable: go by it, not by the text.'),
+    title: z.string(),
+    detail: z.string().describe('What was refused, and what to do.'),
+    requestId: z.string().describe('The hub’s log has it too.'),
+    issues: z
+      .array(z.strictObject({ path: z.string(), message: z.string() }))
+      .optional()
+      .describe('Every fault of a body, with `request.invalid` and `recipe.invalid`.'),
+  })
+  .meta({ id: 'Problem', description: 'Why a request was refused (RFC 9457). Some codes add fields.' })
+
+/** The codes that an operation may refuse with: those of its kind and its own. */
+export function codesOf({ who, body, change, refusals = [] }: Operation): readonly Code[] {
+  const isOpen = who === 'anyone'
+  const isJson = body !== undefined && 'schema' in body
+  return [
+    ...ifSo('request.invalid'),
+    ...(isOpen ? ifSo('auth.invalid') : ifSo('auth.required', 'auth.invalid', 'auth.forbidden')),
+    ...(change !== undefined && takesKey({ change }) ? ifSo('request.idempotency_mismatch') : []),
+    ...(isJson ? ifSo('request.too_large') : []),
+    ...(change === undefined ? [] : ifSo('storage.full')),
+    ...refusals,
+  ].filter((code, index, all) => all.indexOf(code) === index)
+}
+
+export function takesKey({ change }: Pick<Operation, 'change'>): boolean {
+  return change !== undefined && (change === true || change.key !== false)
+}
+
+const ifSo = (...codes: Code[]): readonly Code[] => codes
+
+/** The responses of an operation's refusals, by status, each naming its codes. */
+export function refusalsOf(operation: Operation) {
+  const codes = codesOf(operation)
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort((a, b) => a - b)
+  return Object.fromEntries(
+    statuses.map((status) => [
+      String(status),
+      responseOf(codes.filter((code) => ERRORS[code].status === status)),
+    ]),
+  )
+}
+
+function responseOf(codes: readonly Code[]) {
+  const described = codes.map((code) => `- \`${code}\`: ${ERRORS[code].title}`)
+  const narrowed = { type: 'object' as const, properties: { code: { enum: [...codes] } } }
+  return {
+    description: described.join('\n'),
+    content: {
+      'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, narrowed] } },
+    },
+  }
+}
