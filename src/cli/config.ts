@@ -1,6 +1,7 @@
 /** What the settings are, and where each comes from. */
 import type { Command } from 'commander'
-import type { Config, LoadedConfig, SETTINGS, SettingName } from '../config.ts'
+import type { Config, LoadedConfig } from '../config.ts'
+import type { SETTINGS, SettingName } from '../settings.ts'
 import { onOneLine } from './format.ts'
 import { local } from './session.ts'
 
@@ -20,7 +21,10 @@ export function addConfig(program: Command): void {
     .command('show')
     .description('print every setting with its value and where it comes from; secrets are masked')
   local(command, 'portage-hub config show', async ({ show }) => {
-    const { SETTINGS, loadConfig } = await import('../config.ts')
+    const [{ SETTINGS }, { loadConfig }] = await Promise.all([
+      import('../settings.ts'),
+      import('../config.ts'),
+    ])
     const settings = shownSettings(SETTINGS, loadConfig())
     show({ settings }, settings.map(settingText).join('\n'))
   })

@@ -1,8 +1,8 @@
 /** An environment's policy: what must hold before a build is released there, as data that somebody may change. */
 import { z } from 'zod'
 import { STAGES } from '../checks/record-check.ts'
-import type { EnvironmentConfig } from '../config.ts'
 import { HubError } from '../errors.ts'
+import type { EnvironmentConfig } from '../settings.ts'
 import { isTimeZone, nextOpen, WEEKDAYS } from './freeze.ts'
 
 const line = (most: number) =>

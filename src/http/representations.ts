@@ -1,6 +1,5 @@
 /** The JSON of records, one function each: what docs/api.md shows. */
 import type { ArchiveEntry } from '../builds/archive-contents.ts'
-import type { EnvironmentConfig } from '../config.ts'
 import { timestamp } from '../clock.ts'
 import type { PolicyVersion } from '../environments/policy.ts'
 import type { Hub } from '../hub.ts'
@@ -20,6 +19,7 @@ import type { ReleaseRow } from '../records/releases.ts'
 import type { RestorePointFileRow, RestorePointRow } from '../records/restore-points.ts'
 import type { RollbackRow } from '../records/rollbacks.ts'
 import type { TokenRow } from '../records/tokens.ts'
+import type { EnvironmentConfig } from '../settings.ts'
 
 export function appJson(app: AppRow) {
   return {
