@@ -1,11 +1,9 @@
 import { once } from 'node:events'
-import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
-import { ForbiddenAddress } from './webhook-address.ts'
-import type { AddressRule } from './webhook-address.ts'
+import { ForbiddenAddress } from '../outside-address.ts'
+import type { AddressRule } from '../outside-address.ts'
+import { beginOutside, outsideFailure } from '../outside-request.ts'
 
 /** From the look-up of the name to the end of the answer. */
 const TIME_LIMIT_MS = 10_000
@@ -36,22 +34,18 @@ export async function postWebhook(
   message: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
   { isAllowed, lookup, signal, timeLimitMs = TIME_LIMIT_MS }: Way,
 ): Promise<Outcome> {
-  const target = new URL(url)
-  const host = target.hostname.replace(/^\[|\]$/g, '')
-  // An address is not looked up: nobody else would judge it.
-  if (isIP(host) !== 0 && !isAllowed(host)) return { status: null, error: new ForbiddenAddress(host).message }
   const late = AbortSignal.timeout(timeLimitMs)
-  const start = target.protocol === 'https:' ? httpsRequest : httpRequest
-  const request = start(target, {
-    method: 'POST',
-    agent: false,
-    headers: { ...message.headers, 'Content-Length': Buffer.byteLength(message.body), Connection: 'close' },
-    lookup,
-    signal: AbortSignal.any([signal, late]),
-  })
-  // Whatever comes after the answer's status changes nothing.
-  request.on('error', () => undefined)
+  let request: ReturnType<typeof beginOutside> | undefined
   try {
+    request = beginOutside(new URL(url), {
+      method: 'POST',
+      headers: { ...message.headers, 'Content-Length': Buffer.byteLength(message.body) },
+      isAllowed,
+      lookup,
+      signal: AbortSignal.any([signal, late]),
+    })
+    // Whatever comes after the answer's status changes nothing.
+    request.on('error', () => undefined)
     const answered = once(request, 'response') as Promise<[IncomingMessage]>
     request.end(message.body)
     const [response] = await answered
@@ -60,9 +54,9 @@ export async function postWebhook(
   } catch (error) {
     signal.throwIfAborted()
     if (late.aborted) return { status: null, error: `no answer within ${String(timeLimitMs / 1000)} seconds` }
-    return { status: null, error: reasonOf(error) }
+    return { status: null, error: reasonOf(outsideFailure(error)) }
   } finally {
-    request.destroy()
+    request?.destroy()
   }
 }
 
@@ -85,8 +79,10 @@ function outcomeOf(status: number): Outcome {
   return { status, error: `it answers ${String(status)}` }
 }
 
-/** A host with several addresses fails with one error for each. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors.at(-1))
-  return (error as Error).message.slice(0, 300)
+function reasonOf(error: Error): string {
+  return error instanceof ForbiddenAddress ? refusalOfAddress(error) : error.message.slice(0, 300)
+}
+
+export function refusalOfAddress({ message }: ForbiddenAddress): string {
+  return `${message}; an operator may list its network in HUB_WEBHOOK_ALLOW`
 }

@@ -6,11 +6,12 @@ import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
+import { addressRule, ForbiddenAddress } from '../outside-address.ts'
 import type { AuditRow } from '../records/audit.ts'
 import type { Records } from '../records/records.ts'
 import type { DeliveryRow, WebhookRow } from '../records/webhooks.ts'
 import { startQueue } from './deliver-event.ts'
-import { addressRule, ForbiddenAddress } from './webhook-address.ts'
+import { refusalOfAddress } from './post-webhook.ts'
 import type { WebhookFormat } from './webhook-body.ts'
 import { webhookSecret } from './webhook-secret.ts'
 
@@ -54,7 +55,7 @@ export async function createWebhook(
 function refuseAddress({ webhookAllow }: Hub['config'], url: string): void {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) === 0 || addressRule(webhookAllow)(host)) return
-  throw new HubError('webhook.forbidden_address', new ForbiddenAddress(host).message)
+  throw new HubError('webhook.forbidden_address', refusalOfAddress(new ForbiddenAddress(host)))
 }
 
 /** A disabled webhook misses what happens meanwhile; what waited for it waits on. */

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { postWebhook } from '../../src/events/post-webhook.ts'
-import { addressRule, guardedLookup } from '../../src/events/webhook-address.ts'
+import { addressRule, guardedLookup } from '../../src/outside-address.ts'
 import { openReceiver } from '../support/receiver.ts'
 
 const message = { headers: {}, body: '{}' }

@@ -1,6 +1,6 @@
 /**
- * Where webhooks may go. The hub stands inside a network, and whoever may name an address for it to send to could reach
- * what listens there for insiders alone (server-side request forgery). So only addresses of the public internet are
+ * Where the hub itself may connect to. It stands inside a network, and whoever may name an address for it to ask could
+ * reach what listens there for insiders alone (server-side request forgery). So only addresses of the public internet are
  * taken, besides those that the operator lists, and it is the very address of the connection that is judged.
  * Source: the IANA registries of special-purpose IPv4 and IPv6 addresses.
  */
@@ -40,9 +40,7 @@ export function addressRule(networks: readonly string[]): AddressRule {
 /** What an attempt fails with before anything was sent. */
 export class ForbiddenAddress extends Error {
   constructor(host: string) {
-    super(
-      `${host} is no address that webhooks may go to; an operator may list its network in HUB_WEBHOOK_ALLOW`,
-    )
+    super(`${host} is no address of the public internet`)
   }
 }
 
