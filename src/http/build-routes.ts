@@ -1,7 +1,7 @@
 /** `/apps/{app}/builds…`: what is in the archive. */
 import { Router } from 'express'
 import type { Request, Response } from 'express'
-import { sightOf } from '../access/rights.ts'
+import { isInSight, sightOf } from '../access/rights.ts'
 import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
@@ -25,16 +25,18 @@ const MAX_TEXT_BYTES = 1024 * 1024
 export function buildRoutes(hub: Hub, blobs: BlobSender): Router {
   const routes = Router()
   routes.get('/apps/:app/builds', async (request, response) => {
-    const filter = { ...sightOf(principalOf(response)), app: parameter(request, 'app'), ...search(request) }
+    const sight = sightOf(principalOf(response))
+    const filter = { sight, app: parameter(request, 'app'), ...search(request) }
     await visibleApp(hub, response, filter.app)
     const page = await hub.records.builds.list(filter, numberedPageRequest(request))
-    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, filter)))
+    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, sight)))
     sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/builds', async (request, response) => {
-    const filter = { ...sightOf(principalOf(response)), ...search(request) }
+    const sight = sightOf(principalOf(response))
+    const filter = { sight, ...search(request) }
     const page = await hub.records.builds.list(filter, pageRequest(request))
-    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, filter)))
+    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, sight)))
     sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/digests/:hex', async (request, response) => {
@@ -111,10 +113,11 @@ export async function visibleBuild(hub: Hub, request: Request, response: Respons
 }
 
 async function isVisible(hub: Hub, build: BuildRow, sight: Sight): Promise<boolean> {
-  if (sight.apps !== null && !sight.apps.includes(build.app)) return false
-  if (sight.environments === null) return true
+  const reaches = sight.filter(({ apps }) => apps?.includes(build.app) ?? true)
+  if (reaches.some(({ environments }) => environments === null)) return true
+  if (reaches.length === 0) return false
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
-  return releases.some(({ environment }) => sight.environments?.includes(environment))
+  return releases.some(({ environment }) => isInSight(reaches, build.app, environment))
 }
 
 async function buildsOfDigest(hub: Hub, request: Request, response: Response) {
@@ -167,11 +170,11 @@ async function listingOf(hub: Hub, build: BuildRow): Promise<readonly ArchiveEnt
 }
 
 /** With those of its releases that the asker may know of. */
-async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, { environments }: Sight) {
+async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, sight: Sight) {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
   return buildJson(
     build,
-    releases.filter(({ environment }) => environments?.includes(environment) ?? true),
+    releases.filter(({ environment }) => isInSight(sight, build.app, environment)),
   )
 }
 
@@ -185,9 +188,13 @@ export async function visibleApps(
   hub: Pick<Hub, 'records'>,
   response: Response,
 ): Promise<readonly string[] | null> {
-  const sight = sightOf(principalOf(response))
-  if (sight.environments === null) return sight.apps
-  return await hub.records.releases.appsOf(sight.environments)
+  const names = new Set<string>()
+  for (const { apps, environments } of sightOf(principalOf(response))) {
+    if (apps === null && environments === null) return null
+    const released = environments === null ? apps : await hub.records.releases.appsOf(environments)
+    for (const name of released ?? []) if (apps?.includes(name) ?? true) names.add(name)
+  }
+  return [...names]
 }
 
 /** @throws {HubError} `app.unknown`, also for an app that is there and not to be seen. */

@@ -1,4 +1,5 @@
 /** The JSON of records, one function each: what docs/api.md shows. */
+import type { Principal } from '../access/rights.ts'
 import type { ArchiveEntry } from '../builds/archive-contents.ts'
 import { timestamp } from '../clock.ts'
 import type { PolicyVersion } from '../environments/policy.ts'
@@ -88,7 +89,13 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
   }
 }
 
-export function promotionJson({ requestedWith: _token, ...promotion }: PromotionRow) {
+/** Who is behind a request counts, and is nobody's to read. */
+export function promotionJson({
+  requestedWith: _with,
+  requestedOwner: _owner,
+  overrideOwner: _other,
+  ...promotion
+}: PromotionRow) {
   return {
     ...promotion,
     liftWithdrawal: promotion.liftWithdrawal === 1,
@@ -154,6 +161,13 @@ export function entryJson(entry: ArchiveEntry) {
   return { ...entry, mode: entry.mode.toString(8).padStart(4, '0') }
 }
 
+/** `role`, `apps` and `environments` are those of the grant, where there is one and no more. */
+export function principalJson({ kind, id, name, grants, node }: Principal) {
+  const { role, apps, environments } =
+    grants.length === 1 && grants[0] ? grants[0] : { role: null, apps: null, environments: null }
+  return { kind, id, name, role, apps, environments, node, grants }
+}
+
 export function tokenJson(token: TokenRow) {
   return {
     id: token.id,
@@ -164,6 +178,7 @@ export function tokenJson(token: TokenRow) {
     node: token.node,
     commands: token.maySendCommands === 1,
     createdBy: token.createdBy,
+    owner: token.owner,
     createdAt: token.createdAt,
     expiresAt: token.expiresAt,
     revokedAt: token.revokedAt,

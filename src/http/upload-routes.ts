@@ -95,9 +95,9 @@ async function answerOnce(
     await answerUpload(hub, request, response, upload)
     return
   }
-  const { tokenId } = principalOf(response)
-  await hub.turns.run(`idempotency:${tokenId}:${key}`, async () => {
-    const build = await findUploadOfKey(hub, { tokenId, key, app: parameter(request, 'app') })
+  const { id: principal } = principalOf(response)
+  await hub.turns.run(`idempotency:${principal}:${key}`, async () => {
+    const build = await findUploadOfKey(hub, { principal, key, app: parameter(request, 'app') })
     await answerUpload(hub, request, response, { ...upload, fields: { ...upload.fields, build } })
   })
 }
@@ -111,8 +111,8 @@ async function answerUpload(
   // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
   request.setTimeout(0)
   const dryRun = fields.dryRun || isDryRun(request)
-  const { name: by, tokenId, maySendCommands } = principalOf(response)
-  const wanted = wantedPromotion(hub, response, fields)
+  const { name: by, id: principal, maySendCommands } = principalOf(response)
+  const wanted = wantedPromotion(hub, request, response, fields)
   const key = fields.build === null ? keyOf(request) : null
   const archived = await receiveBuild(hub, {
     ...fields,
@@ -124,7 +124,7 @@ async function answerUpload(
     record: async (records, build) => {
       const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
       for (const promotion of promotions) await addPromotion({ ...hub, records }, promotion)
-      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
+      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { principal, key, ...build }))
       if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },
   })
@@ -160,13 +160,18 @@ async function sendArchived(
   })
 }
 
-function wantedPromotion(hub: Hub, response: Response, { promote }: UploadFields): UploadPromotion {
-  const { name: by, tokenId } = principalOf(response)
+function wantedPromotion(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { promote }: UploadFields,
+): UploadPromotion {
+  const by = principalOf(response)
   if (promote === 'true' || promote === 'false')
-    return { byPolicy: promote === 'true', environment: null, by, with: tokenId }
+    return { byPolicy: promote === 'true', environment: null, by }
   overlayOf(hub, promote)
-  authorize(response, { to: 'promote', environment: promote })
-  return { byPolicy: true, environment: promote, by, with: tokenId }
+  authorize(response, { to: 'promote', app: parameter(request, 'app'), environment: promote })
+  return { byPolicy: true, environment: promote, by }
 }
 
 /** CI jobs may finish out of order; a numbering that began anew looks the same, and nodes would not follow it. */

@@ -264,7 +264,7 @@ test('holds are listed where they bind, lifted ones when they are asked for, and
   expect((await hub.as(reader).post(`/api/v1/holds/${everywhere}/lift`).send({ reason: 'x' })).status).toBe(
     403,
   )
-  const promoter = await hub.token('promoter', { environments: ['staging'] })
+  const promoter = await hub.token('release-manager', { environments: ['staging'] })
   expect((await hub.as(promoter).post(`/api/v1/holds/${everywhere}/lift`).send({ reason: 'x' })).status).toBe(
     403,
   )

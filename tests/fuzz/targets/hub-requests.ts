@@ -253,7 +253,7 @@ const BODIES: readonly (readonly [call: string, body: object])[] = [
   ['POST /api/v1/promotions', { app: 'shop', build: 1, environment: 'staging', liftWithdrawal: true }],
   [
     'POST /api/v1/tokens',
-    { name: 'ci', role: 'uploader', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
+    { name: 'ci', role: 'developer', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
   ],
   ['POST /api/v1/nodes', { name: 'web2', environment: 'staging', machineId: '0'.repeat(32) }],
   ['POST /api/v1/nodes/web1/report', reportOf(['app-hub/shop-1.0.1_p1'])],
