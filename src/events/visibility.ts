@@ -17,6 +17,8 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   promotion: 'release',
   release: 'release',
   hold: 'release',
+  yank: 'release',
+  pin: 'build',
   policy: 'environment',
   overlay: 'environment',
   node: 'inventory',

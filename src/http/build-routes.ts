@@ -16,6 +16,7 @@ import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
 import { principalOf } from './auth.ts'
 import { buildJson, entryJson } from './representations.ts'
+import type { BuildMarks } from './representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseBuildNumber, query, sendPage } from './request.ts'
 import type { BlobSender } from './send-blob.ts'
 import { Visit } from './visit.ts'
@@ -175,7 +176,15 @@ async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, sight: S
   return buildJson(
     build,
     releases.filter(({ environment }) => isInSight(sight, build.app, environment)),
+    await marksOf(hub, build),
   )
+}
+
+export async function marksOf(
+  { records }: Pick<Hub, 'records'>,
+  { app, build }: Pick<BuildRow, 'app' | 'build'>,
+): Promise<BuildMarks> {
+  return { yank: await records.holds.yankOf(app, build), pin: await records.pins.find(app, build) }
 }
 
 function search(request: Request): { readonly search?: string } {

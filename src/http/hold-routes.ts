@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { demand, may, sightOf } from '../access/rights.ts'
 import { findHold, liftHold, setHold } from '../environments/holds.ts'
+import type { Held } from '../environments/holds.ts'
 import { advanceWaiting } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -11,7 +12,7 @@ import { overlayOf } from '../overlays/overlay-of.ts'
 import type { HeldBuild } from '../records/holds.ts'
 import { authorize, principalOf } from './auth.ts'
 import { reasonField } from './reason.ts'
-import { holdJson, publishedJson } from './representations.ts'
+import { holdJson, publishedJson, publishedTogetherJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 const holdSchema = z.strictObject({
@@ -50,7 +51,7 @@ export function holdRoutes(hub: Hub): Router {
     const { reason } = parseWith(liftSchema, request.body, 'the body')
     const dryRun = isDryRun(request)
     const { hold, published } = await liftHold(hub, { id, reason, by, dryRun })
-    response.json({ ...holdJson(hold), published: publishedJson(published), ...(dryRun && { dryRun }) })
+    response.json({ ...holdJson(hold), published: maskJson(hold, published), ...(dryRun && { dryRun }) })
   })
   return routes
 }
@@ -64,19 +65,25 @@ async function answerHold(
   const wanted = parseWith(holdSchema, request.body, 'the hold')
   const by = demandPromotion(hub, response, { app: wanted.app, environment })
   const dryRun = isDryRun(request)
-  const { hold, published } = await setHold(hub, { ...wanted, environment, by, dryRun })
+  const { hold, published } = await setHold(hub, { ...wanted, yank: false, environment, by, dryRun })
   // What waits is told no now, and not when its time has come.
   if (!dryRun) await advanceWaiting(hub, { app: hold.app })
   if (!dryRun) response.status(201).location(`/api/v1/holds/${hold.id}`)
   response.json({
     ...holdJson(hold),
-    published: publishedJson(published),
+    published: maskJson(hold, published),
     ...(dryRun && { id: null, dryRun }),
   })
 }
 
+/** Of one environment what became of its overlay; of a yank a list of those that changed. */
+function maskJson({ yank, environment }: HeldBuild, published: Held['published']) {
+  if (yank === 1) return publishedTogetherJson(published)
+  return publishedJson(published.get(environment ?? '') ?? null)
+}
+
 /** The name of who may promote there: a hold says no in the same places as a promotion says yes. */
-function demandPromotion(
+export function demandPromotion(
   hub: Pick<Hub, 'config'>,
   response: Response,
   { app, environment }: Pick<HeldBuild, 'app' | 'environment'>,

@@ -13,6 +13,7 @@ import type { AppRow } from '../records/apps.ts'
 import type { ApprovalRow } from '../records/approvals.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
+import type { PinRow } from '../records/pins.ts'
 import type { NodeRow } from '../records/nodes.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import type { PromotionRow } from '../records/promotions.ts'
@@ -36,7 +37,13 @@ export function appJson(app: AppRow) {
   }
 }
 
-export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
+/** What people have said of a build. */
+export interface BuildMarks {
+  readonly yank: HeldBuild | undefined
+  readonly pin: PinRow | undefined
+}
+
+export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { yank, pin }: BuildMarks) {
   return {
     id: `${build.app}/${String(build.build)}`,
     app: build.app,
@@ -67,6 +74,8 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
     uploadedBy: build.uploadedBy,
     receivedAt: build.receivedAt,
     releases: releases.map(({ id, environment, state, revision }) => ({ id, environment, state, revision })),
+    yanked: yank ? { hold: yank.id, reason: yank.reason, by: yank.heldBy, at: yank.heldAt } : null,
+    pinned: pin ? { reason: pin.reason, by: pin.pinnedBy, at: pin.pinnedAt } : null,
   }
 }
 
@@ -149,11 +158,21 @@ export function revisionJson(revision: RevisionRow) {
 
 /** What a change did, or with `dryRun` would do, to an overlay. */
 export function publishedJson(published: Published | null) {
-  if (published === null) return null
+  return published && changedOverlayJson(published)
+}
+
+/** The same of several overlays: of those that changed. */
+export function publishedTogetherJson(published: ReadonlyMap<string, Published>) {
+  return [...published]
+    .filter(([, { changes }]) => changes.length > 0)
+    .map(([environment, change]) => ({ environment, ...changedOverlayJson(change) }))
+}
+
+function changedOverlayJson({ revision, commit, changes }: Published) {
   return {
-    revision: published.revision,
-    commit: published.commit,
-    changes: published.changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' })),
+    revision,
+    commit,
+    changes: changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' })),
   }
 }
 
@@ -258,15 +277,20 @@ export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: Res
 }
 
 export function holdJson(hold: HeldBuild) {
-  const { category, pn, pv, newer, mask, liftedAt, ...rest } = hold
+  const { category, pn, pv, newer, mask, yank, liftedAt, ...rest } = hold
   return {
     ...rest,
     newer: newer === 1,
     mask: mask === 1,
+    yank: yank === 1,
     state: liftedAt === null ? ('held' as const) : ('lifted' as const),
     cpv: category === null || pn === null || pv === null ? null : cpvOf({ category, pn, pv }),
     liftedAt,
   }
+}
+
+export function pinJson({ app, build, reason, pinnedBy, pinnedAt }: PinRow) {
+  return { app, build, reason, pinnedBy, pinnedAt }
 }
 
 export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {

@@ -13,6 +13,7 @@ import { parseAppName } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
+import { marksOf } from './build-routes.ts'
 import { findUploadOfKey, keyOf, uploadKeyRow } from './idempotency.ts'
 import { takeUploadField } from './plain-fields.ts'
 import { buildJson, promotionJson } from './representations.ts'
@@ -132,7 +133,12 @@ async function answerUpload(
   await received[Symbol.asyncDispose]()
   if (dryRun) {
     const { build, isNew, ebuildText } = archived
-    response.json({ ...buildJson(build, []), dryRun: true, wouldArchive: isNew, ebuild: ebuildText })
+    response.json({
+      ...buildJson(build, [], await marksOf(hub, build)),
+      dryRun: true,
+      wouldArchive: isNew,
+      ebuild: ebuildText,
+    })
     return
   }
   if (uploadId !== null) await settleUpload(hub, uploadId, archived.build)
@@ -151,7 +157,7 @@ async function sendArchived(
   response.status(isNew ? 201 : 200)
   response.location(`${request.baseUrl}/apps/${build.app}/builds/${String(build.build)}`)
   response.json({
-    ...buildJson(build, releases),
+    ...buildJson(build, releases, await marksOf(hub, build)),
     promotions: promotions.map(promotionJson),
     warnings:
       isNew && app !== undefined && app.lastBuild > build.build

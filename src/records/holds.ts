@@ -55,11 +55,23 @@ export class HoldRecords {
   /** Those that the environment's overlay shows as a mask, oldest first. */
   async masksIn(environment: string): Promise<readonly HeldBuild[]> {
     return await this.#withBuild()
-      .where('holds.environment', '=', environment)
+      .where(({ or, eb }) =>
+        or([eb('holds.environment', '=', environment), eb('holds.environment', 'is', null)]),
+      )
       .where('holds.mask', '=', 1)
       .where('holds.liftedAt', 'is', null)
       .orderBy('holds.id')
       .execute()
+  }
+
+  /** By which the build is yanked, if it is. */
+  async yankOf(app: string, build: number): Promise<HeldBuild | undefined> {
+    return await this.#withBuild()
+      .where('holds.app', '=', app)
+      .where('holds.build', '=', build)
+      .where('holds.yank', '=', 1)
+      .where('holds.liftedAt', 'is', null)
+      .executeTakeFirst()
   }
 
   async ofRollback(rollback: string): Promise<readonly HeldBuild[]> {

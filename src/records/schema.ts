@@ -38,6 +38,7 @@ export interface Schema {
   rollbacks: RollbackTable
   environmentRollbacks: EnvironmentRollbackTable
   holds: HoldTable
+  pins: PinTable
   checks: CheckTable
   checkReports: CheckReportTable
   policies: PolicyTable
@@ -308,8 +309,10 @@ export interface HoldTable {
   newer: number
   /** null: in all environments. */
   environment: string | null
-  /** 1: its builds are masked in the environment's overlay. */
+  /** 1: its builds are masked in the overlay of each environment in which it binds. */
   mask: number
+  /** 1: its build is yanked: held and masked everywhere, for a reason that all may read. */
+  yank: number
   /** The rollback of an environment that set it; null: a person did. */
   rollback: string | null
   reason: string
@@ -321,6 +324,15 @@ export interface HoldTable {
   liftedAt: string | null
   liftedRevision: number | null
   liftReason: string | null
+}
+
+/** Builds that no retention takes away, until somebody unpins them. */
+export interface PinTable {
+  app: string
+  build: number
+  reason: string
+  pinnedBy: string
+  pinnedAt: string
 }
 
 /** One result that CI or a person told of a build; a later one of the same stage and name counts instead. */

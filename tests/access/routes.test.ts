@@ -84,6 +84,22 @@ const ROUTES: readonly Route[] = [
     allowed: ['developer'],
   },
   { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['developer'] },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/yank?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/unyank?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'], refusal: 'yank.unknown' },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/pin?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/unpin?dryRun=true',
+    ...{ allowed: ['release-manager'], refusal: 'pin.unknown' },
+  },
   { call: 'GET /api/v1/environments', allowed: EVERYBODY },
   { call: 'GET /api/v1/environments/staging', allowed: EVERYBODY },
   { call: 'GET /api/v1/environments/staging/policy', allowed: EVERYBODY },

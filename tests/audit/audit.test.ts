@@ -72,6 +72,10 @@ async function changeEverything(): Promise<void> {
   await hub.as().delete(files)
   const { id: hold } = await post('environments/staging/holds', { app: 'shop', reason: 'wait' })
   await post(`holds/${hold}/lift`, { reason: 'go on' })
+  await post('apps/shop/builds/1/yank', { reason: 'it charges twice' })
+  await post('apps/shop/builds/1/unyank', { reason: 'it does not' })
+  await post('apps/shop/builds/1/pin', { reason: 'kept' })
+  await post('apps/shop/builds/1/unpin', {})
   // It stands for an address that no webhook goes to.
   const made = await hub.as().post('/api/v1/webhooks').send({ url: 'http://localhost:9/secret-path' })
   const { id: webhook, secret } = made.body as { readonly id: string; readonly secret: string }

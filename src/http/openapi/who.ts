@@ -52,6 +52,10 @@ export const WHO = {
     within: 'environment',
     says: 'administrator; release manager for their apps and environments.',
   },
+  'promotes everywhere': {
+    roles: ['administrator', 'release-manager'],
+    says: 'administrator; release manager of the app in all environments.',
+  },
   approves: {
     roles: ['administrator', 'release-manager', 'approver'],
     within: 'environment',

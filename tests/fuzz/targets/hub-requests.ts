@@ -266,6 +266,10 @@ const BODIES: readonly (readonly [call: string, body: object])[] = [
     },
   ],
   ['POST /api/v1/environments/staging/releases/$id/withdraw', { reason: 'broken' }],
+  ['POST /api/v1/apps/shop/builds/1/yank', { reason: 'broken' }],
+  ['POST /api/v1/apps/shop/builds/1/unyank', { reason: 'mended' }],
+  ['POST /api/v1/apps/shop/builds/2/pin', { reason: 'kept' }],
+  ['POST /api/v1/apps/shop/builds/2/unpin', { reason: 'not kept' }],
   [
     'POST /api/v1/apps/shop/builds',
     { upload: 'upl_none', build: 9, version: '1.2.3', recipe: '{}', promote: 'false', dryRun: true },
