@@ -9,6 +9,7 @@ import { confineEnrolment, identify } from './auth.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
+import { ciProgramRoutes } from './ci-program-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -16,7 +17,6 @@ import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
-import { markRoutes } from './mark-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
@@ -42,7 +42,7 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   )
   app.use(operations(hub))
   app.use(identify(hub))
-  app.use(nodeSetupRoutes(hub))
+  app.use(nodeSetupRoutes(hub), ciProgramRoutes())
   app.use('/api/v1', confineEnrolment, api(hub, blobs))
   app.use(notFound)
   app.use(errorHandler(hub))
@@ -67,7 +67,6 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
   routes.use(
     appRoutes(hub),
     checkRoutes(hub),
-    markRoutes(hub),
     environmentRoutes(hub),
     policyRoutes(hub),
     promotionRoutes(hub),

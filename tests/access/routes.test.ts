@@ -25,8 +25,8 @@ interface Route {
   readonly refusal?: string
 }
 
-const EVERYBODY = ['release-manager', 'approver', 'developer', 'reader', 'node']
-const READERS = ['release-manager', 'approver', 'node', 'reader']
+const EVERYBODY = ['uploader', 'promoter', 'approver', 'node', 'reader']
+const READERS = ['promoter', 'approver', 'node', 'reader']
 
 const REPORT = {
   ...{ at: '2026-01-02T03:04:05Z', portage: '3.0.82', hubNode: '0.1.0' },
@@ -50,12 +50,12 @@ const ROUTES: readonly Route[] = [
   {
     call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
     body: { stage: 'commit', name: 'unit', status: 'passed' },
-    allowed: ['developer'],
+    allowed: ['uploader'],
   },
   {
     call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
     body: { stage: 'manual', name: 'looked at', status: 'passed' },
-    allowed: ['release-manager', 'approver'],
+    allowed: ['promoter', 'approver'],
   },
   { call: 'GET /api/v1/apps/shop/builds/1/checks', allowed: EVERYBODY },
   { call: 'GET /api/v1/apps/shop/builds/1/checks/$check', allowed: EVERYBODY },
@@ -64,47 +64,31 @@ const ROUTES: readonly Route[] = [
     call: 'POST /api/v1/apps/shop/builds?dryRun=true',
     body: formBody({ tarball: BYTES }),
     type: FORM_TYPE,
-    allowed: ['developer'],
+    allowed: ['uploader'],
   },
-  { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['developer'] },
+  { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['uploader'] },
   {
     call: 'POST /api/v1/apps/shop/builds?dryRun=true',
     body: { upload: '$upload' },
-    allowed: ['developer'],
+    allowed: ['uploader'],
   },
   {
     call: 'POST /api/v1/uploads?dryRun=true',
     headers: { ...TUS, 'Upload-Length': '5' },
-    allowed: ['developer'],
+    allowed: ['uploader'],
   },
-  { call: 'GET /api/v1/uploads/$upload', allowed: ['developer'] },
+  { call: 'GET /api/v1/uploads/$upload', allowed: ['uploader'] },
   {
     call: 'PATCH /api/v1/uploads/$upload',
     headers: { ...TUS, ...chunkHead(BYTES.byteLength) },
-    allowed: ['developer'],
+    allowed: ['uploader'],
   },
-  { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['developer'] },
-  {
-    call: 'POST /api/v1/apps/shop/builds/1/yank?dryRun=true',
-    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
-  },
-  {
-    call: 'POST /api/v1/apps/shop/builds/1/unyank?dryRun=true',
-    ...{ body: { reason: 'x' }, allowed: ['release-manager'], refusal: 'yank.unknown' },
-  },
-  {
-    call: 'POST /api/v1/apps/shop/builds/1/pin?dryRun=true',
-    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
-  },
-  {
-    call: 'POST /api/v1/apps/shop/builds/1/unpin?dryRun=true',
-    ...{ allowed: ['release-manager'], refusal: 'pin.unknown' },
-  },
+  { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['uploader'] },
   { call: 'GET /api/v1/environments', allowed: EVERYBODY },
-  { call: 'GET /api/v1/environments/staging', allowed: EVERYBODY },
-  { call: 'GET /api/v1/environments/staging/policy', allowed: EVERYBODY },
+  { call: 'GET /api/v1/environments/staging', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/policy', allowed: READERS },
   { call: 'PUT /api/v1/environments/staging/policy?dryRun=true', body: {}, allowed: [] },
-  { call: 'GET /api/v1/environments/staging/releases', allowed: EVERYBODY },
+  { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/feed.atom', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions/2', allowed: READERS },
@@ -115,41 +99,37 @@ const ROUTES: readonly Route[] = [
   {
     call: 'POST /api/v1/environments/staging/releases/$release/withdraw?dryRun=true',
     body: { reason: 'x' },
-    allowed: ['release-manager'],
+    allowed: ['promoter'],
   },
   {
     call: 'POST /api/v1/environments/staging/holds?dryRun=true',
     body: { app: 'shop', reason: 'x' },
-    allowed: ['release-manager'],
+    allowed: ['promoter'],
   },
-  {
-    call: 'POST /api/v1/holds?dryRun=true',
-    body: { app: 'shop', reason: 'x' },
-    allowed: ['release-manager'],
-  },
-  { call: 'GET /api/v1/environments/staging/holds', allowed: EVERYBODY },
-  { call: 'GET /api/v1/holds', allowed: EVERYBODY },
-  { call: 'GET /api/v1/holds/$hold', allowed: EVERYBODY },
-  { call: 'POST /api/v1/holds/$hold/lift?dryRun=true', body: { reason: 'x' }, allowed: ['release-manager'] },
+  { call: 'POST /api/v1/holds?dryRun=true', body: { app: 'shop', reason: 'x' }, allowed: ['promoter'] },
+  { call: 'GET /api/v1/environments/staging/holds', allowed: READERS },
+  { call: 'GET /api/v1/holds', allowed: READERS },
+  { call: 'GET /api/v1/holds/$hold', allowed: READERS },
+  { call: 'POST /api/v1/holds/$hold/lift?dryRun=true', body: { reason: 'x' }, allowed: ['promoter'] },
   { call: 'GET /api/v1/digests/$sha256', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions/$promotion', allowed: EVERYBODY },
   {
     call: 'POST /api/v1/promotions?dryRun=true',
     body: { app: 'shop', build: 1, environment: 'staging' },
-    allowed: ['release-manager'],
+    allowed: ['promoter'],
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/approve?dryRun=true', body: {} },
-    ...{ allowed: ['release-manager', 'approver'], refusal: 'promotion.ended' },
+    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/reject?dryRun=true', body: { reason: 'x' } },
-    ...{ allowed: ['release-manager', 'approver'], refusal: 'promotion.ended' },
+    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/cancel?dryRun=true', body: { reason: 'x' } },
-    ...{ allowed: ['release-manager'], refusal: 'promotion.ended' },
+    ...{ allowed: ['promoter'], refusal: 'promotion.ended' },
   },
   { call: 'GET /api/v1/keys', allowed: [] },
   { call: 'POST /api/v1/keys?dryRun=true', body: { purpose: 'overlay' }, allowed: [] },
@@ -178,8 +158,8 @@ const ROUTES: readonly Route[] = [
     body: { name: 'web2', environment: 'staging' },
     allowed: ['enrol'],
   },
-  { call: 'GET /api/v1/nodes', allowed: ['release-manager', 'approver', 'reader'] },
-  { call: 'GET /api/v1/nodes/web1', allowed: ['release-manager', 'approver', 'reader'] },
+  { call: 'GET /api/v1/nodes', allowed: ['promoter', 'approver', 'reader'] },
+  { call: 'GET /api/v1/nodes/web1', allowed: ['promoter', 'approver', 'reader'] },
   { call: 'DELETE /api/v1/nodes/web1?dryRun=true', allowed: [] },
   { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
   { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },
@@ -232,6 +212,7 @@ const OPEN = [
   'GET /',
   'GET /api/v1/openapi.json',
   'GET /enroll.sh',
+  'GET /ci.sh',
   'GET /enroll.sh.asc',
   'GET /healthz',
   'GET /readyz',
@@ -267,7 +248,7 @@ beforeAll(async () => {
   await keepPoint(await enrolNode(hub, 'web1'))
   for (const role of ROLES)
     tokens.set(role, await hub.token(role, role === 'enrol' ? { environments: ['staging'] } : {}))
-  ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('developer') ?? '' })
+  ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('uploader') ?? '' })
 })
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
@@ -380,7 +361,7 @@ describe('a token', () => {
   })
 
   test('that was revoked is none, and stays so', async () => {
-    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
     const { id, token } = made.body as { id: string; token: string }
     expect((await call(WHOAMI, bearer(token))).status).toBe(200)
     const revoke = async () => await hub.as().delete(`/api/v1/tokens/${id}`)
@@ -393,7 +374,7 @@ describe('a token', () => {
   })
 
   test('that a dry run would revoke goes on', async () => {
-    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
     await hub.as().delete(`/api/v1/tokens/${made.body.id}?dryRun=true`)
     expect((await call(WHOAMI, bearer(made.body.token))).status).toBe(200)
   })
