@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { SETTINGS } from '../src/settings.ts'
 import { ERRORS } from '../src/errors.ts'
@@ -18,3 +18,33 @@ test('docs/operations.md lists every setting by its variable and its name in the
     expect(text).toContain(`\`${name}\``)
   }
 })
+
+const root = new URL('../', import.meta.url)
+const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
+
+test.each(pages)('every link of %s leads to a file, and to a heading if it names one', (page) => {
+  const text = withoutCode(readFileSync(new URL(page, root), 'utf8'))
+  const links = Array.from(text.matchAll(/\]\(([^()\s]+)\)/g), ([, target = '']) => target)
+  const broken = links.filter((link) => !/^https?:/.test(link)).filter((link) => !leadsSomewhere(page, link))
+  expect(broken).toEqual([])
+})
+
+function leadsSomewhere(page: string, link: string): boolean {
+  const target = new URL(link, new URL(page, root))
+  const heading = decodeURIComponent(target.hash.slice(1))
+  target.hash = ''
+  if (!existsSync(target)) return false
+  return heading === '' || headingsOf(readFileSync(target, 'utf8')).includes(heading)
+}
+
+/** As GitHub names them: lower case, without punctuation, blanks as "-". */
+function headingsOf(text: string): readonly string[] {
+  return Array.from(withoutCode(text).matchAll(/^#+ (.+)$/gm), ([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+const withoutCode = (text: string): string => text.replaceAll(/^```.*?^```$/gms, '')

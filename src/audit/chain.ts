@@ -23,7 +23,7 @@ export function hashOf(row: Omit<AuditRow, 'hash'>): string {
       ...[
         row.actor,
         row.actorRole,
-        row.actorId,
+        row.tokenId,
         row.address,
         row.requestId,
         row.reason,

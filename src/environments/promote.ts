@@ -23,7 +23,6 @@ import {
   overrideOf,
   WAITING_STATES,
 } from './promotion.ts'
-import type { Requester } from './promotion.ts'
 import { releaseBuild } from './release-build.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -31,7 +30,9 @@ type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | '
 export interface PromotionRequest {
   readonly build: BuildRow
   readonly environment: string
-  readonly by: Requester
+  readonly by: string
+  /** The token that it is asked for with; null: by a policy. */
+  readonly with: string | null
   /** Publish again what was withdrawn from there. */
   readonly liftWithdrawal: boolean
   /** Why the requester skips the waiting, by the right that the policy gives; null: it is waited for. */
@@ -85,7 +86,7 @@ async function insistOn(
   { by, overrideReason = null, liftWithdrawal, dryRun }: PromotionRequest,
 ): Promise<PromotionRow> {
   const change = {
-    ...(overrideReason !== null && { overrideReason, overrideBy: by.name, overrideOwner: by.owner }),
+    ...(overrideReason !== null && { overrideReason, overrideBy: by }),
     ...(liftWithdrawal && { liftWithdrawal: 1 }),
   }
   if (dryRun || Object.keys(change).length === 0) return { ...known, ...change }

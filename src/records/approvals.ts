@@ -18,14 +18,14 @@ export class ApprovalRecords {
 
   async find({
     promotion,
-    owner,
+    tokenId,
     policyVersion,
-  }: Pick<ApprovalRow, 'promotion' | 'owner' | 'policyVersion'>): Promise<ApprovalRow | undefined> {
+  }: Pick<ApprovalRow, 'promotion' | 'tokenId' | 'policyVersion'>): Promise<ApprovalRow | undefined> {
     return await this.#db
       .selectFrom('approvals')
       .selectAll()
       .where('promotion', '=', promotion)
-      .where('owner', '=', owner)
+      .where('tokenId', '=', tokenId)
       .where('policyVersion', '=', policyVersion)
       .executeTakeFirst()
   }

@@ -15,8 +15,7 @@ export interface AuditTable {
   node: string | null
   actor: string
   actorRole: string
-  /** Of the token or person. */
-  actorId: string | null
+  tokenId: string | null
   address: string | null
   requestId: string | null
   reason: string | null

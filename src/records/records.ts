@@ -12,7 +12,6 @@ import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
 import { PackageChangeRecords } from './package-changes.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
-import { PinRecords } from './pins.ts'
 import { PolicyRecords } from './policies.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
@@ -38,7 +37,6 @@ export class Records {
   readonly packageChanges: PackageChangeRecords
   readonly rollbacks: RollbackRecords
   readonly holds: HoldRecords
-  readonly pins: PinRecords
   readonly nodes: NodeRecords
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
@@ -65,7 +63,6 @@ export class Records {
     this.packageChanges = new PackageChangeRecords(db)
     this.rollbacks = new RollbackRecords(db)
     this.holds = new HoldRecords(db)
-    this.pins = new PinRecords(db)
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)

@@ -52,7 +52,8 @@ test('a lift of a withdrawal that was cut short is carried out by the next start
   const wanted = {
     build: { app: 'shop', build: 1 },
     environment: 'staging',
-    by: { name: 'ann', id: null, owner: null },
+    by: 'ann',
+    with: null,
     liftWithdrawal: true,
   }
   await hub.hub.records.promotions.add(newPromotion(hub.hub, wanted))

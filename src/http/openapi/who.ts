@@ -12,8 +12,8 @@ interface Callers {
   readonly says: string
 }
 
-const EVERYBODY = ['administrator', 'release-manager', 'approver', 'developer', 'reader', 'node'] as const
-const READERS = ['administrator', 'release-manager', 'approver', 'reader', 'node'] as const
+const EVERYBODY = ['administrator', 'uploader', 'promoter', 'approver', 'node', 'reader'] as const
+const READERS = ['administrator', 'promoter', 'approver', 'node', 'reader'] as const
 
 export const WHO = {
   anyone: { roles: null, says: 'anyone; no token is needed.' },
@@ -21,45 +21,36 @@ export const WHO = {
   'any token at all': { roles: [...EVERYBODY, 'enrol'], says: 'any token, one for an enrolment too.' },
   sees: {
     roles: EVERYBODY,
-    says: 'who sees the build: of their apps, a developer, release manager and approver every one, a reader and a node what their environments have or had released.',
+    says: 'who sees the build: an uploader those of its apps; a node and a reader what their environments have or had released; others every one.',
   },
   reads: {
     roles: READERS,
     within: 'environment',
-    says: 'administrator; release manager, approver, reader and node who are not limited to some apps; reader and node for their environments.',
-  },
-  'sees there': {
-    roles: EVERYBODY,
-    within: 'environment',
-    says: 'who sees any app there; what is listed is what they may see.',
+    says: 'administrator, promoter, approver; node and reader for their environments.',
   },
   uploads: {
-    roles: ['administrator', 'developer'],
+    roles: ['administrator', 'uploader'],
     within: 'app',
-    says: 'administrator; developer for their apps.',
+    says: 'administrator; uploader for its apps.',
   },
   'sends bytes': {
-    roles: ['administrator', 'developer', 'node'],
-    says: 'administrator; a developer who may upload some app; a node. An upload is for who began it, and for administrators.',
+    roles: ['administrator', 'uploader', 'node'],
+    says: 'administrator; an uploader that may upload some app; a node. An upload is for the token that began it, and for administrators.',
   },
   'reports checks': {
-    roles: ['administrator', 'developer', 'release-manager', 'approver'],
+    roles: ['administrator', 'uploader', 'promoter', 'approver'],
     within: 'app',
-    says: 'administrator; developer for their apps; for the stage `manual` administrator, release manager and approver for their apps.',
+    says: 'administrator; uploader for its apps; for the stage `manual` administrator, promoter, approver.',
   },
   promotes: {
-    roles: ['administrator', 'release-manager'],
+    roles: ['administrator', 'promoter'],
     within: 'environment',
-    says: 'administrator; release manager for their apps and environments.',
-  },
-  'promotes everywhere': {
-    roles: ['administrator', 'release-manager'],
-    says: 'administrator; release manager of the app in all environments.',
+    says: 'administrator; promoter for its environments.',
   },
   approves: {
-    roles: ['administrator', 'release-manager', 'approver'],
+    roles: ['administrator', 'promoter', 'approver'],
     within: 'environment',
-    says: 'administrator; release manager and approver for their apps and environments. The policy says whose word counts.',
+    says: 'administrator; promoter and approver for their environments. The policy says whose word counts.',
   },
   administers: { roles: ['administrator'], says: 'administrator.' },
   enrols: {
@@ -68,9 +59,9 @@ export const WHO = {
     says: 'administrator; an enrol token for its environment, once.',
   },
   'sees nodes': {
-    roles: ['administrator', 'release-manager', 'approver', 'reader', 'node'],
+    roles: ['administrator', 'promoter', 'approver', 'reader', 'node'],
     within: 'environment',
-    says: 'administrator; release manager, approver and reader who are not limited to some apps; reader for their environments; a node sees itself.',
+    says: 'administrator, promoter, approver; reader for its environments; a node sees itself.',
   },
   'is the node': {
     roles: ['administrator', 'node'],
