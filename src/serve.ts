@@ -5,6 +5,7 @@ import type { RequestListener, Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { EVERYTHING } from './access/rights.ts'
 import { createToken, ensureAdministrator } from './access/tokens.ts'
 import type { Config } from './config.ts'
 import { HubError } from './errors.ts'
@@ -124,10 +125,10 @@ async function prepare(hub: Hub): Promise<string | null> {
 async function continueIds({ records, config }: Hub): Promise<void> {
   const newest = { limit: 1, cursor: null, app: null }
   const releases = config.environments.map(
-    async ({ name }) => await records.releases.list(name, { ...newest, state: null }),
+    async ({ name }) => await records.releases.list(name, { ...newest, state: null, sight: EVERYTHING }),
   )
   const promotions = records.promotions.list(
-    { app: null, apps: null, environments: null, open: null },
+    { app: null, environment: null, sight: EVERYTHING, open: null },
     newest,
   )
   for (const { items } of await Promise.all([...releases, promotions]))
@@ -199,8 +200,15 @@ async function prepareAdministrator(hub: Hub): Promise<string | null> {
     apps: null,
     environments: null,
   } as const
-  return (await createToken(hub, { ...token, maySendCommands: true, expiresInSec: null, by: 'first start' }))
-    .secret
+  return (
+    await createToken(hub, {
+      ...token,
+      maySendCommands: true,
+      expiresInSec: null,
+      by: 'first start',
+      owner: null,
+    })
+  ).secret
 }
 
 async function close(server: Server): Promise<void> {

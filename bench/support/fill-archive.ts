@@ -12,7 +12,7 @@ import { describeBuild } from '../../src/builds/describe-build.ts'
 import { timestamp, unixSeconds } from '../../src/clock.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { Config } from '../../src/config.ts'
-import { BY_POLICY, newPromotion } from '../../src/environments/promotion.ts'
+import { BY_POLICY, newPromotion, policyFor } from '../../src/environments/promotion.ts'
 import { newRelease, releaseMessage } from '../../src/environments/release-build.ts'
 import { parseAppName } from '../../src/gentoo/cpv.ts'
 import { DEFAULT_VERSION_POLICY } from '../../src/gentoo/semver-to-pv.ts'
@@ -181,7 +181,7 @@ function release(archive: Archive, app: FilledApp, build: BuildRow): Omit<NewRev
     revision,
   }
   rows.add('releases', released)
-  const promotion = newPromotion({ clock }, { build, environment: ENVIRONMENT, by: BY_POLICY, with: null })
+  const promotion = newPromotion({ clock }, { build, environment: ENVIRONMENT, by: policyFor(null) })
   rows.add('promotions', {
     ...promotion,
     ...{ state: 'released', releaseId: released.id, revision, finishedAt: promotion.requestedAt },

@@ -25,7 +25,10 @@ export interface NewToken {
   readonly maySendCommands: boolean
   /** Seconds from now; null: no end. */
   readonly expiresInSec: number | null
+  /** The name of who makes it. */
   readonly by: string
+  /** Who is behind it, as `Principal.owner` says; null: it stands for somebody of its own. */
+  readonly owner: string | null
 }
 
 const PREFIX = 'phub_'
@@ -49,8 +52,8 @@ async function addToken(hub: Pick<Hub, 'records' | 'clock'>, row: TokenRow): Pro
 }
 
 /** What the audit says of a token: never its secret, nor the digest of it. */
-function factsOf({ name, role, apps, environments, node, expiresAt }: TokenRow) {
-  return { name, role, apps, environments, node, expiresAt }
+function factsOf({ name, role, apps, environments, node, expiresAt, owner }: TokenRow) {
+  return { name, role, apps, environments, node, expiresAt, owner }
 }
 
 /** A new token that is not kept yet: `row` must be added to the records, alone or with what it belongs to. */
@@ -75,15 +78,16 @@ export async function ensureAdministrator(
   const known = await hub.records.tokens.findBySecret(digestOf(secret))
   if (known) return known.revokedAt === null
   const token = { name: 'HUB_ADMIN_TOKEN', role: 'administrator', apps: null, environments: null } as const
-  const lasting = { ...token, maySendCommands: true, expiresInSec: null, by: BY_SETTINGS }
+  const lasting = { ...token, maySendCommands: true, expiresInSec: null, by: BY_SETTINGS, owner: null }
   await addToken(hub, tokenRow(now, lasting, secret))
   return true
 }
 
 function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
   const { expiresInSec } = token
+  const id = newId('tok', now)
   return {
-    id: newId('tok', now),
+    id,
     name: token.name,
     role: token.role,
     apps: token.apps && JSON.stringify(token.apps),
@@ -92,6 +96,7 @@ function tokenRow(now: Date, token: NewToken, secret: string): TokenRow {
     maySendCommands: token.maySendCommands ? 1 : 0,
     secretSha256: digestOf(secret),
     createdBy: token.by,
+    owner: token.owner ?? id,
     createdAt: timestamp(now),
     expiresAt: expiresInSec === null ? null : timestamp(new Date(now.getTime() + expiresInSec * 1000)),
     revokedAt: null,
@@ -156,14 +161,16 @@ function livingPrincipal(row: TokenRow, now: Date): Principal | undefined {
 
 function principalOf(row: TokenRow): Principal | undefined {
   if (!isRole(row.role)) return undefined
+  const apps = row.apps === null ? null : (JSON.parse(row.apps) as string[])
+  const environments = row.environments === null ? null : (JSON.parse(row.environments) as string[])
   return {
-    tokenId: row.id,
+    kind: 'token',
+    id: row.id,
     name: row.name,
-    role: row.role,
-    apps: row.apps === null ? null : (JSON.parse(row.apps) as string[]),
-    environments: row.environments === null ? null : (JSON.parse(row.environments) as string[]),
+    grants: [{ role: row.role, apps, environments }],
     node: row.node,
     maySendCommands: row.maySendCommands === 1,
+    owner: row.owner,
   }
 }
 

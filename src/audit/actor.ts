@@ -7,15 +7,16 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export interface Actor {
   /** The name of a token or a person, `hub` for what it does by itself. */
   readonly name: string
-  /** A role of access/rights.ts; `hub`; `nobody` for who sent no token. */
+  /** Roles of access/rights.ts; `hub`; `nobody` for who is not known. */
   readonly role: string
-  readonly tokenId: string | null
+  /** Of the token or person; null: neither. */
+  readonly id: string | null
   /** The network address that the request came from. */
   readonly address: string | null
   readonly requestId: string | null
 }
 
-const THE_HUB: Actor = { name: 'hub', role: 'hub', tokenId: null, address: null, requestId: null }
+const THE_HUB: Actor = { name: 'hub', role: 'hub', id: null, address: null, requestId: null }
 
 const acting = new AsyncLocalStorage<Actor>()
 

@@ -23,7 +23,7 @@ export function hashOf(row: Omit<AuditRow, 'hash'>): string {
       ...[
         row.actor,
         row.actorRole,
-        row.tokenId,
+        row.actorId,
         row.address,
         row.requestId,
         row.reason,

@@ -29,7 +29,7 @@ export async function recordChange(
     },
     ...{ app: change.app ?? null, build: change.build ?? null },
     ...{ environment: change.environment ?? null, node: change.node ?? null },
-    ...{ actor: actor.name, actorRole: actor.role, tokenId: actor.tokenId },
+    ...{ actor: actor.name, actorRole: actor.role, actorId: actor.id },
     ...{ address: actor.address, requestId: actor.requestId, reason: change.reason ?? null },
     ...{ before: textOf(change.before), after: textOf(change.after), previousHash: head.hash },
   }

@@ -5,6 +5,7 @@
  * expiration and checksum `http/resumable-routes.ts` speaks. It is our own: the core is small, its files must have the
  * durability and the rights of every other upload, and @tus/server brings the clients of a foreign database with it.
  */
+import { may } from '../access/rights.ts'
 import type { Principal } from '../access/rights.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
@@ -34,17 +35,17 @@ export interface NewUpload {
  */
 export async function beginUpload(
   hub: Needs,
-  { tokenId }: Pick<Principal, 'tokenId'>,
+  { id: principal }: Pick<Principal, 'id'>,
   { sizeBytes, metadata, dryRun }: NewUpload,
 ): Promise<PartialUploadRow> {
   if (sizeBytes > hub.config.maxUploadBytes) throw tooLarge(hub.config.maxUploadBytes)
   const now = hub.clock.now()
   const upload: PartialUploadRow = {
-    ...{ id: newId('upl', now), tokenId, sizeBytes, offsetBytes: 0, metadata, app: null, build: null },
+    ...{ id: newId('upl', now), principal, sizeBytes, offsetBytes: 0, metadata, app: null, build: null },
     ...{ createdAt: timestamp(now), expiresAt: expiryOf(hub) },
   }
-  return await hub.turns.run(`begin:${tokenId}`, async () => {
-    await refuseTooMany(hub, tokenId)
+  return await hub.turns.run(`begin:${principal}`, async () => {
+    await refuseTooMany(hub, principal)
     if (!dryRun) await keep(hub, upload)
     return upload
   })
@@ -62,14 +63,14 @@ async function keep(hub: Needs, upload: PartialUploadRow): Promise<void> {
   }
 }
 
-async function refuseTooMany(hub: Needs, tokenId: string): Promise<void> {
+async function refuseTooMany(hub: Needs, principal: string): Promise<void> {
   const now = timestamp(hub.clock.now())
-  const begun = await hub.records.partialUploads.openOf(tokenId)
+  const begun = await hub.records.partialUploads.openOf(principal)
   const open = begun.filter(({ expiresAt }) => expiresAt > now)
   if (open.length < MOST_UNFINISHED) return
   throw new HubError(
     'upload.too_many',
-    `this token has ${String(open.length)} unfinished uploads; end or use some (DELETE /api/v1/uploads/<id>), or wait until they expire`,
+    `you have ${String(open.length)} unfinished uploads; end or use some (DELETE /api/v1/uploads/<id>), or wait until they expire`,
     { uploads: open.map(({ id }) => id) },
   )
 }
@@ -83,13 +84,9 @@ export function expiryOf({ clock, config }: Pick<Hub, 'clock' | 'config'>): stri
  * The upload as it stands, if it is for this principal's eyes: who began it, and administrators.
  * @throws {HubError} `upload.unknown`, also for those of others and expired ones.
  */
-export async function findUpload(
-  hub: Needs,
-  { tokenId, role }: Pick<Principal, 'tokenId' | 'role'>,
-  id: string,
-): Promise<PartialUploadRow> {
+export async function findUpload(hub: Needs, principal: Principal, id: string): Promise<PartialUploadRow> {
   const upload = await hub.records.partialUploads.find(id)
-  const isTheirs = upload?.tokenId === tokenId || role === 'administrator'
+  const isTheirs = upload?.principal === principal.id || may(principal, { to: 'administer' })
   if (upload && isTheirs && upload.expiresAt > timestamp(hub.clock.now())) return upload
   throw unknownUpload(id)
 }

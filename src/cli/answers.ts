@@ -15,9 +15,11 @@ import type {
   holdJson,
   nodeReportJson,
   nodeStatusJson,
+  pinJson,
   pointJson,
   promotionJson,
   publishedJson,
+  publishedTogetherJson,
   releaseJson,
   revisionJson,
   rollbackJson,
@@ -57,6 +59,8 @@ export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>
 export type TokenAnswer = ReturnType<typeof tokenJson>
 export type KeyAnswer = Awaited<ReturnType<typeof keysJson>>[number]
+export type PinAnswer = ReturnType<typeof pinJson>
+export type PublishedTogetherAnswer = ReturnType<typeof publishedTogetherJson>
 export type PublishedAnswer = NonNullable<ReturnType<typeof publishedJson>>
 
 /** The lines that say which paths of an overlay a change writes or removes. */

@@ -89,11 +89,17 @@ async function showBuild({ client, show }: Session, path: string): Promise<void>
           ] as const,
       ),
       ...(releases.length === 0 ? [['released', 'nowhere yet'] as const] : []),
+      ['yanked', markText(build.yanked)],
+      ['pinned', markText(build.pinned)],
     ]),
     // A digest is longer than a line, and is there to be compared and copied.
     ...(['sha512', 'blake2b', 'sha256'] as const).map((name) => `  ${name}\n    ${tarball[name]}`),
   ]
   show(build, lines.join('\n'))
+}
+
+function markText(mark: BuildAnswer['pinned']): string | null {
+  return mark && `by ${mark.by} at ${timeText(mark.at)} UTC: ${mark.reason}`
 }
 
 const RECIPES: Readonly<Record<string, string>> = {

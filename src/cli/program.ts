@@ -13,6 +13,7 @@ import { addEvents } from './events.ts'
 import { exitStatusLines } from './exit-status.ts'
 import { addHold } from './hold.ts'
 import { addKey } from './key.ts'
+import { addPin, addUnpin, addUnyank, addYank } from './mark.ts'
 import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
 import { addPolicy } from './policy.ts'
@@ -46,7 +47,10 @@ Examples:
 
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
-  'Builds:': [addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
+  'Builds:': [
+    ...[addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
+    ...[addYank, addUnyank, addPin, addUnpin],
+  ],
   'Environments:': [
     ...[addEnvironments, addPromote, addWhy, addPromotions, addApprove, addReject, addCancel],
     ...[addWithdraw, addHold, addPolicy, addOverlay],

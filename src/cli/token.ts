@@ -1,7 +1,7 @@
 /** Tokens: made once, shown once. */
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { ROLES } from '../access/rights.ts'
+import { presentName, ROLES } from '../access/rights.ts'
 import type { TokenAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
 import { wrongUsage } from './failure.ts'
@@ -36,18 +36,18 @@ function addCreate(token: Command): void {
     .command('create')
     .description('make a token; it is shown this once')
     .option('-n, --name <name>', 'what records and commits say of who uses it')
-    .addOption(new Option('-r, --role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
-    .option('--app <app...>', 'uploader: only these apps (default: all)')
+    .addOption(roleOption())
+    .option('--app <app...>', 'developer, release-manager, approver, reader: only these apps (default: all)')
     .option(
       '--environment <environment...>',
-      'promoter, node, reader: only these (default: all); enrol: the one',
+      'release-manager, approver, reader, node: only these (default: all); enrol: the one',
     )
     .option('--node <node>', 'enrol: this node and no other')
     .option('--no-commands', 'uploads with it bring no commands and no ebuild of their own')
     .option('--expires-in <time>', 'such as 12h or 90d (default: it does not end)')
     .option('-q, --quiet', 'print the token and nothing else')
     .option(...DRY_RUN)
-  const example = `portage-hub token create --role uploader --name 'CI of shop' --app shop --expires-in 90d
+  const example = `portage-hub token create --role developer --name 'CI of shop' --app shop --expires-in 90d
 portage-hub token create --role enrol --environment staging --expires-in 1h`
   remote<CreateOptions>(command, example, async (session, options) => {
     const name = nameOf(options)
@@ -65,6 +65,13 @@ portage-hub token create --role enrol --environment staging --expires-in 1h`
     if (options.dryRun === true) session.show(body, `A ${options.role} token "${name}" would be made.`)
     else session.show(body, options.quiet === true ? (body.token ?? '') : createdText(body))
   })
+}
+
+/** The names that roles had before are taken as well, and not told of. */
+function roleOption(): Option {
+  const option = new Option('-r, --role <role>', 'what it may do').choices(ROLES).makeOptionMandatory()
+  const parse = option.parseArg
+  return option.argParser((value: string, previous: unknown) => parse?.(presentName(value), previous))
 }
 
 /** A token that is used once, by a machine that gets its own, needs no name of who uses it. */
@@ -123,14 +130,14 @@ function addRevoke(token: Command): void {
   })
 }
 
-/** `uploader of shop cart, no commands`, `node in production`, `reader`. */
+/** `developer of shop cart, no commands`, `node in production`, `reader`. */
 export function scopeText(
   token: Partial<Pick<TokenAnswer, 'role' | 'apps' | 'environments' | 'node' | 'commands'>>,
 ): string {
   const apps = Array.isArray(token.apps) ? ` of ${token.apps.join(' ')}` : ''
   const environments = Array.isArray(token.environments) ? ` in ${token.environments.join(' ')}` : ''
   const node = typeof token.node === 'string' ? ` ${token.node}` : ''
-  const limit = token.commands === false && token.role === 'uploader' ? ', no commands' : ''
+  const limit = token.commands === false && token.role === 'developer' ? ', no commands' : ''
   return `${token.role ?? ''}${node}${apps}${environments}${limit}`
 }
 

@@ -1,6 +1,7 @@
 /** What people say of a promotion that waits: approved, rejected, taken back. */
 import { recordChange } from '../audit/record-change.ts'
-import type { Principal } from '../access/rights.ts'
+import { roleText, rolesIn } from '../access/rights.ts'
+import type { Principal, Role } from '../access/rights.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -22,8 +23,8 @@ export interface Decision {
 }
 
 /**
- * Approves a promotion, by the policy that holds now: another policy needs another approval. Once more by the same token is
- * the same approval. Then the promotion goes as far as it can.
+ * Approves a promotion, by the policy that holds now: another policy needs another approval. Once more by the same
+ * person is the same approval, whichever token it comes with. Then the promotion goes as far as it can.
  * @throws {HubError} `promotion.unknown`; `promotion.ended`; `promotion.own_request` for whoever asked for it, or uploaded
  *   what the policy asked for; `promotion.approval_forbidden` for a role that the policy does not name.
  */
@@ -34,16 +35,16 @@ export async function approvePromotion(
   const { environment, app } = await findPromotion(hub, id)
   const approval = await takeTurn(hub, { environment, app }, async () => {
     const promotion = await findOpenPromotion(hub, id)
-    const { version } = await refuseApprover(hub, promotion, by)
+    const { version, role } = await refuseApprover(hub, promotion, by)
     const now = hub.clock.now()
     const given = await hub.records.approvals.find({
       promotion: id,
-      tokenId: by.tokenId,
+      owner: by.owner,
       policyVersion: version,
     })
     if (given) return given
     const approval: ApprovalRow = {
-      ...{ id: newId('apr', now), promotion: id, by: by.name, tokenId: by.tokenId, role: by.role },
+      ...{ id: newId('apr', now), promotion: id, by: by.name, approver: by.id, owner: by.owner, role },
       ...{ policyVersion: version, comment: reason, at: timestamp(now) },
     }
     if (!dryRun)
@@ -107,24 +108,23 @@ async function refuseApprover(
   hub: Pick<Hub, 'records' | 'config'>,
   promotion: PromotionRow,
   by: Principal,
-): Promise<{ readonly version: number }> {
+): Promise<{ readonly version: number; readonly role: Role }> {
   const { policy, version } = await currentPolicy(hub, promotion.environment)
   const { count, roles } = policy.approvals
-  if (count === 0 || !roles.includes(by.role)) {
+  const role = rolesIn(by, promotion).find((one) => roles.includes(one))
+  if (count === 0 || role === undefined) {
     const who = count === 0 ? 'the policy asks for no approval' : `the policy asks for ${roles.join(' or ')}`
-    throw new HubError('promotion.approval_forbidden', `${by.role} tokens do not approve here: ${who}`)
+    throw new HubError(
+      'promotion.approval_forbidden',
+      `${by.name} (${roleText(by)}) does not approve here: ${who}`,
+    )
   }
-  const build = await hub.records.builds.find(promotion.app, promotion.build)
-  const isRequester =
-    promotion.requestedWith === null
-      ? build?.uploadedBy === by.name
-      : promotion.requestedWith === by.tokenId || promotion.requestedBy === by.name
-  if (isRequester || promotion.overrideBy === by.name)
+  if (promotion.requestedOwner === by.owner || promotion.overrideOwner === by.owner)
     throw new HubError(
       'promotion.own_request',
-      `${by.name} asked for this promotion: somebody else must approve it`,
+      `whoever is behind ${by.name} asked for this promotion, or uploaded its build: somebody else must approve it`,
     )
-  return { version }
+  return { version, role }
 }
 
 /** The approval is kept whatever comes of the promotion, which says itself how it ended. */

@@ -81,10 +81,10 @@ function previousEnvironmentRule(
   if (previous === null) return []
   const code = 'environment.previous'
   // What is masked there was taken from its nodes: it does not stand there. A hold without a mask leaves it there.
-  const masked = holds.find((hold) => hold.mask === 1 && hold.environment === previous)
+  const masked = holds.find((hold) => hold.mask === 1 && isIn(hold, previous))
   if (masked) {
     const detail = `It is masked in ${previous}, held by ${masked.heldBy}: ${masked.reason}.`
-    const toMeet = `Lift the hold ${masked.id} there first.`
+    const toMeet = masked.yank === 1 ? heldRule(masked).toMeet : `Lift the hold ${masked.id} there first.`
     return [{ code, state: 'unmet', detail, since: masked.heldAt, by: masked.heldBy, toMeet }]
   }
   const there = releases.filter((release) => release.environment === previous)

@@ -1,6 +1,7 @@
 /**
  * Holds: what is held is promoted by nobody, by policy or by hand, until somebody lifts the hold. One that masks also takes
- * its builds from the nodes of its environment, by a line in the overlay's package.mask.
+ * its builds from the nodes of its environment, by a line in the overlay's package.mask. A yank is a hold that masks one
+ * build in all environments at once.
  */
 import { recordChange } from '../audit/record-change.ts'
 import { timestamp } from '../clock.ts'
@@ -11,6 +12,7 @@ import { newId } from '../ids.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { Published } from '../overlays/overlay.ts'
 import { planHeldMask } from '../overlays/plan-overlay.ts'
+import { publishTogether } from '../overlays/publish-together.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild, HoldRow } from '../records/holds.ts'
 import type { StandingBuild } from '../records/releases.ts'
@@ -29,6 +31,8 @@ export interface HoldRequest {
   readonly environment: string | null
   /** Mask the build in the environment's overlay. */
   readonly mask: boolean
+  /** Hold and mask the build in all environments: it was bad, and everybody is to know. */
+  readonly yank: boolean
   readonly reason: string
   readonly by: string
   readonly dryRun: boolean
@@ -36,37 +40,34 @@ export interface HoldRequest {
 
 export interface Held {
   readonly hold: HeldBuild
-  /** The revision with or without the mask; null where none was asked for. */
-  readonly published: Published | null
+  /** By environment, what became of the overlays that have its mask; empty for a hold without one. */
+  readonly published: ReadonlyMap<string, Published>
 }
 
 /**
- * Sets a hold. With a mask it becomes true with the revision that shows it.
+ * Sets a hold. With a mask it becomes true with the revisions that show it, of all environments or of none.
  * @throws {HubError} `environment.unknown`; `app.unknown`; `build.unknown`; `hold.impossible` for a mask without one build
- *   and one environment.
+ *   and one environment; `yank.exists`.
  */
 export async function setHold(hub: Needs, request: HoldRequest): Promise<Held> {
   const { environment, by, dryRun } = request
   if (environment !== null) overlayOf(hub, environment)
   const hold = await newHold(hub, request)
-  if (environment === null || hold.mask === 0) {
-    if (!dryRun)
-      await hub.records.transaction(async (records) => {
-        await addHold({ records, clock: hub.clock }, hold)
-      })
-    return { hold, published: null }
-  }
-  const published = await overlayOf(hub, environment).publish({
-    author: by,
-    message: holdMessage([hold], 'hold'),
-    dryRun,
-    plan: async (tree) =>
-      planHeldMask(tree, [...(await hub.records.holds.masksIn(environment)), hold], new Map()),
-    record: async (records, revision) => {
-      await addHold({ records, clock: hub.clock }, { ...hold, heldRevision: revision })
+  const published = await publishTogether(hub, {
+    environments: environmentsOfMask(hub, hold),
+    requestFor: (name) => ({
+      author: by,
+      message: holdMessage([hold], hold.yank === 1 ? 'yank' : 'hold'),
+      plan: async (tree) => planHeldMask(tree, [...(await hub.records.holds.masksIn(name)), hold], new Map()),
+    }),
+    record: async (records, revisions) => {
+      if (hold.yank === 1) await refuseYanked(records, hold)
+      const heldRevision = revisionOf(hold, revisions)
+      await addHold({ records, clock: hub.clock }, { ...hold, heldRevision }, changedIn(revisions))
     },
+    dryRun,
   })
-  return { hold: { ...hold, heldRevision: published.revision }, published }
+  return { hold: { ...hold, heldRevision: revisionOf(hold, published) }, published }
 }
 
 export interface LiftRequest {
@@ -83,40 +84,62 @@ export interface LiftRequest {
 export async function liftHold(hub: Needs, { id, reason, by, dryRun }: LiftRequest): Promise<Held> {
   const hold = await findHold(hub, id)
   if (hold.liftedAt !== null) throw alreadyLifted(hold)
-  const lift = {
-    liftedBy: by,
-    liftedAt: timestamp(hub.clock.now()),
-    liftReason: reason,
-    liftedRevision: null,
-  }
-  const record = async (records: Records, revision: number | null): Promise<void> => {
-    if (!(await records.holds.lift(id, { ...lift, liftedRevision: revision })))
-      throw alreadyLifted(await findHold({ records }, id))
-    const { app, build, environment } = hold
-    await recordChange(records, hub.clock, {
-      ...{ type: 'hold.lifted', subject: id, app, build, environment, reason },
-      ...{ before: { reason: hold.reason, mask: hold.mask === 1 }, after: { revision } },
-    })
-  }
-  const { environment } = hold
-  if (environment === null || hold.mask === 0) {
-    if (!dryRun)
-      await hub.records.transaction(async (records) => {
-        await record(records, null)
+  const lift = { liftedBy: by, liftedAt: timestamp(hub.clock.now()), liftReason: reason }
+  const what = hold.yank === 1 ? 'yank no more' : 'lift the hold of'
+  const published = await publishTogether(hub, {
+    environments: environmentsOfMask(hub, hold),
+    requestFor: (name) => ({
+      author: by,
+      message: `${holdMessage([hold], what)}Lifted: ${reason}\n`,
+      plan: async (tree) => {
+        const others = (await hub.records.holds.masksIn(name)).filter((other) => other.id !== id)
+        return planHeldMask(tree, others, new Map())
+      },
+    }),
+    record: async (records, revisions) => {
+      const liftedRevision = revisionOf(hold, revisions)
+      if (!(await records.holds.lift(id, { ...lift, liftedRevision })))
+        throw alreadyLifted(await findHold({ records }, id))
+      const { app, build, environment } = hold
+      await recordChange(records, hub.clock, {
+        ...{ type: hold.yank === 1 ? 'yank.lifted' : 'hold.lifted', subject: id, app, build, environment },
+        ...{ reason, before: { reason: hold.reason, mask: hold.mask === 1 } },
+        after: hold.yank === 1 ? { revisions: changedIn(revisions) } : { revision: liftedRevision },
       })
-    return { hold: { ...hold, ...lift }, published: null }
-  }
-  const published = await overlayOf(hub, environment).publish({
-    author: by,
-    message: `${holdMessage([hold], 'lift the hold of')}Lifted: ${reason}\n`,
-    dryRun,
-    plan: async (tree) => {
-      const others = (await hub.records.holds.masksIn(environment)).filter((other) => other.id !== id)
-      return planHeldMask(tree, others, new Map())
     },
-    record,
+    dryRun,
   })
-  return { hold: { ...hold, ...lift, liftedRevision: published.revision }, published }
+  return { hold: { ...hold, ...lift, liftedRevision: revisionOf(hold, published) }, published }
+}
+
+/** The environments whose overlays show the hold as a mask where they list its build. */
+function environmentsOfMask(
+  { overlays }: Pick<Hub, 'overlays'>,
+  { mask, environment }: HoldRow,
+): readonly string[] {
+  if (mask === 0) return []
+  return environment === null ? [...overlays.keys()] : [environment]
+}
+
+/** Of the environment that the hold is in; null for one without a mask, and for one of all environments. */
+function revisionOf({ environment }: HoldRow, published: ReadonlyMap<string, Published>): number | null {
+  return (environment === null ? undefined : published.get(environment)?.revision) ?? null
+}
+
+/** The revisions that were made, by environment. */
+function changedIn(published: ReadonlyMap<string, Published>): Readonly<Record<string, number>> {
+  const made = [...published].filter(([, { changes }]) => changes.length > 0)
+  return Object.fromEntries(made.map(([environment, { revision }]) => [environment, revision]))
+}
+
+/** The hold by which the build is yanked. @throws {HubError} `yank.unknown`. */
+export async function findYank(
+  { records }: Pick<Hub, 'records'>,
+  { app, build }: Pick<BuildRow, 'app' | 'build'>,
+): Promise<HeldBuild> {
+  const yank = await records.holds.yankOf(app, build)
+  if (yank) return yank
+  throw new HubError('yank.unknown', `${app} build ${String(build)} is not yanked`)
 }
 
 /** @throws {HubError} `hold.unknown`. */
@@ -145,10 +168,10 @@ export async function newHold(
       'hold.impossible',
       'a hold of the whole app has no newer builds: name a build, or leave "newer" out',
     )
-  if (request.mask && (number === null || environment === null))
+  if (request.mask && !request.yank && (number === null || environment === null))
     throw new HubError(
       'hold.impossible',
-      'a mask is of one build in one environment: name both, or leave "mask" out',
+      'a mask is of one build in one environment: name both, leave "mask" out, or yank the build everywhere',
     )
   const build = number === null ? null : await hub.records.builds.find(app, number)
   if (build === undefined)
@@ -156,23 +179,30 @@ export async function newHold(
       'build.unknown',
       `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))}`,
     )
+  if (build && request.yank) await refuseYanked(hub.records, build)
   const now = hub.clock.now()
   return {
     ...{ id: newId('hld', now), app, build: number, environment },
-    ...{ newer: request.newer ? 1 : 0, mask: request.mask ? 1 : 0, rollback: request.rollback ?? null },
+    ...{ newer: request.newer ? 1 : 0, mask: request.mask ? 1 : 0, yank: request.yank ? 1 : 0 },
+    rollback: request.rollback ?? null,
     ...{ reason: request.reason, heldBy: request.by, heldAt: timestamp(now), heldRevision: null },
     ...{ liftedBy: null, liftedAt: null, liftedRevision: null, liftReason: null },
     ...{ category: build?.category ?? null, pn: build?.pn ?? null, pv: build?.pv ?? null },
   }
 }
 
-/** Records a new hold. Belongs into a transaction. */
-export async function addHold(hub: Pick<Hub, 'records' | 'clock'>, hold: HeldBuild): Promise<void> {
+/** Records a new hold. Belongs into a transaction. `revisions` are those that show a yank. */
+export async function addHold(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  hold: HeldBuild,
+  revisions: Readonly<Record<string, number>> = {},
+): Promise<void> {
   await hub.records.holds.add(rowOf(hold))
-  const { id, app, build, environment, reason, newer, mask, rollback, heldRevision } = hold
+  const { id, app, build, environment, reason, newer, mask, yank, rollback, heldRevision } = hold
   await recordChange(hub.records, hub.clock, {
-    ...{ type: 'hold.set', subject: id, app, build, environment, reason },
-    after: { newer: newer === 1, mask: mask === 1, rollback, revision: heldRevision },
+    ...{ type: yank === 1 ? 'yank.set' : 'hold.set', subject: id, app, build, environment, reason },
+    after:
+      yank === 1 ? { revisions } : { newer: newer === 1, mask: mask === 1, rollback, revision: heldRevision },
   })
 }
 
@@ -204,17 +234,25 @@ export function isIn(hold: Pick<HoldRow, 'environment'>, environment: string): b
 
 /** What the verdict says of a hold. */
 export function heldRule(hold: HeldBuild): Rule {
+  const told = { state: 'unmet', since: hold.heldAt, by: hold.heldBy } as const
+  if (hold.yank === 1) {
+    const name = `${hold.app} ${String(hold.build)}`
+    return {
+      ...told,
+      code: 'build.yanked',
+      detail: `Build ${String(hold.build)} is yanked since ${hold.heldAt} by ${hold.heldBy}: ${hold.reason}.`,
+      toMeet: `Send a build that is better, or unyank it (portage-hub unyank ${name}) when the reason is gone.`,
+    }
+  }
   const where = hold.environment ?? 'all environments'
   const what =
     hold.build === null
       ? `Every build of ${hold.app}`
       : `Build ${String(hold.build)}${hold.newer === 1 ? ' and what is newer' : ''}`
   return {
+    ...told,
     code: 'environment.held',
-    state: 'unmet',
     detail: `${what} is held in ${where} since ${hold.heldAt} by ${hold.heldBy}: ${hold.reason}.`,
-    since: hold.heldAt,
-    by: hold.heldBy,
     toMeet: `Lift the hold ${hold.id} (portage-hub hold lift ${hold.id}) when its reason is gone.`,
   }
 }
@@ -256,6 +294,15 @@ export async function standingUnheld(
     const isMasked = masks.some((hold) => hold.app === build.app && covers(hold, build))
     return isMasked && build.state === 'released' ? { ...build, state: 'held' as const } : build
   })
+}
+
+/** @throws {HubError} `yank.exists`. */
+async function refuseYanked(
+  records: Pick<Records, 'holds'>,
+  { app, build }: Pick<HoldRow, 'app' | 'build'>,
+): Promise<void> {
+  const yank = await records.holds.yankOf(app, build ?? 0)
+  if (yank) throw new HubError('yank.exists', heldRule(yank).detail)
 }
 
 function alreadyLifted({ id, liftedBy, liftedAt, liftReason }: HoldRow): HubError {

@@ -1,5 +1,6 @@
 /** An environment's policy: what must hold before a build is released there, as data that somebody may change. */
 import { z } from 'zod'
+import { presentName } from '../access/rights.ts'
 import { STAGES } from '../checks/record-check.ts'
 import { HubError } from '../errors.ts'
 import type { EnvironmentConfig } from '../settings.ts'
@@ -35,12 +36,15 @@ const checkNames = z
   .refine((names) => new Set(names).size === names.length, 'names a check twice')
   .default([])
 
+/** By the name that it has now. */
+const role = z.string().max(64).transform(presentName)
+
 /** Who may be asked to approve; `approver` is a role for that alone. */
-const APPROVING_ROLES = ['administrator', 'promoter', 'approver']
+const APPROVING_ROLES = ['administrator', 'release-manager', 'approver']
 
 const approvalsSchema = z.strictObject({
   count: z.int().min(0).max(20),
-  roles: z.array(z.string().max(64)).max(20),
+  roles: z.array(role).max(20),
 })
 
 export const policySchema = z.strictObject({
@@ -63,7 +67,7 @@ export const policySchema = z.strictObject({
   schema: z.enum(['reversible', 'none']).default('none'),
   /** Who may skip the waiting in an emergency, with a reason. */
   override: z
-    .strictObject({ roles: z.array(z.enum(['administrator', 'promoter'])).max(2) })
+    .strictObject({ roles: z.array(role.pipe(z.enum(['administrator', 'release-manager']))).max(2) })
     .default({ roles: ['administrator'] }),
 })
 

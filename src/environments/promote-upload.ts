@@ -6,7 +6,8 @@ import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { judge } from './eligibility.ts'
 import { currentPolicy } from './environment-policy.ts'
-import { BY_POLICY, isOpen, newPromotion } from './promotion.ts'
+import { BY_POLICY, isOpen, newPromotion, policyFor } from './promotion.ts'
+import type { Requester } from './promotion.ts'
 import { carryOn, promote } from './promote.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -14,11 +15,9 @@ type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | '
 export interface UploadPromotion {
   /** false: archive only, whatever the policies say. */
   readonly byPolicy: boolean
-  /** An environment that the uploader asks for besides; null for none. */
+  /** An environment that is asked for besides; null for none. */
   readonly environment: string | null
-  readonly by: string
-  /** The token of the upload. */
-  readonly with: string
+  readonly by: Requester
 }
 
 /** The promotions to record with a new build, in the order of the environments. */
@@ -30,9 +29,9 @@ export async function promotionsOfUpload(
   const promotions: PromotionRow[] = []
   for (const { name: environment } of hub.config.environments) {
     if (environment === wanted.environment)
-      promotions.push(newPromotion(hub, { build, environment, by: wanted.by, with: wanted.with }))
+      promotions.push(newPromotion(hub, { build, environment, by: wanted.by }))
     else if (wanted.byPolicy && (await currentPolicy(hub, environment)).policy.promote === 'automatic')
-      promotions.push(newPromotion(hub, { build, environment, by: BY_POLICY, with: null }))
+      promotions.push(newPromotion(hub, { build, environment, by: policyFor(wanted.by.owner) }))
   }
   return promotions
 }
@@ -57,10 +56,11 @@ export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<reado
 
 async function askAgain(
   hub: Needs,
-  { environment, requestedBy: by, requestedWith }: PromotionRow,
+  { environment, requestedBy: name, requestedWith: id, requestedOwner: owner }: PromotionRow,
   build: BuildRow,
 ): Promise<void> {
-  await promote(hub, { build, environment, by, with: requestedWith, liftWithdrawal: false, dryRun: false })
+  const by = { name, id, owner }
+  await promote(hub, { build, environment, by, liftWithdrawal: false, dryRun: false })
 }
 
 /** For so long a build that a policy refused is asked for again when its rules are met. */
@@ -81,7 +81,10 @@ export async function promoteWhatWaited(hub: Needs): Promise<void> {
   }
 }
 
-async function askIfEligible(hub: Needs, { app, build: number, environment }: PromotionRow): Promise<void> {
+async function askIfEligible(
+  hub: Needs,
+  { app, build: number, environment, requestedOwner }: PromotionRow,
+): Promise<void> {
   const build = await hub.records.builds.find(app, number)
   if (!build) return
   const wish = { liftWithdrawal: false, override: null, promotion: null }
@@ -91,8 +94,7 @@ async function askIfEligible(hub: Needs, { app, build: number, environment }: Pr
     await promote(hub, {
       build,
       environment,
-      by: BY_POLICY,
-      with: null,
+      by: policyFor(requestedOwner),
       liftWithdrawal: false,
       dryRun: false,
     })

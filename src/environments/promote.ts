@@ -23,6 +23,7 @@ import {
   overrideOf,
   WAITING_STATES,
 } from './promotion.ts'
+import type { Requester } from './promotion.ts'
 import { releaseBuild } from './release-build.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'log' | 'steps' | 'turns'>
@@ -30,9 +31,7 @@ type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | '
 export interface PromotionRequest {
   readonly build: BuildRow
   readonly environment: string
-  readonly by: string
-  /** The token that it is asked for with; null: by a policy. */
-  readonly with: string | null
+  readonly by: Requester
   /** Publish again what was withdrawn from there. */
   readonly liftWithdrawal: boolean
   /** Why the requester skips the waiting, by the right that the policy gives; null: it is waited for. */
@@ -86,7 +85,7 @@ async function insistOn(
   { by, overrideReason = null, liftWithdrawal, dryRun }: PromotionRequest,
 ): Promise<PromotionRow> {
   const change = {
-    ...(overrideReason !== null && { overrideReason, overrideBy: by }),
+    ...(overrideReason !== null && { overrideReason, overrideBy: by.name, overrideOwner: by.owner }),
     ...(liftWithdrawal && { liftWithdrawal: 1 }),
   }
   if (dryRun || Object.keys(change).length === 0) return { ...known, ...change }

@@ -37,8 +37,22 @@ export const PROMOTION_MOVES = {
 } as const
 export type PromotionState = keyof typeof PROMOTION_MOVES
 
-/** Who requested a promotion that nobody asked for by hand. */
+/** Who asks for a promotion. */
+export interface Requester {
+  readonly name: string
+  /** Of the token or person; null: it is a policy. */
+  readonly id: string | null
+  /** Who is behind it and so may not approve it; null: it is not known. */
+  readonly owner: string | null
+}
+
+/** The name of who requested a promotion that nobody asked for by hand. */
 export const BY_POLICY = 'policy'
+
+/** A policy that asks for what `owner` uploaded. */
+export function policyFor(owner: string | null): Requester {
+  return { name: BY_POLICY, id: null, owner }
+}
 
 /** The states in which it waits for something that may still happen. */
 export const WAITING_STATES = ['checking', 'awaiting_approval', 'scheduled'] as const
@@ -60,22 +74,22 @@ export function newPromotion(
   request: {
     readonly build: Pick<BuildRow, 'app' | 'build'>
     readonly environment: string
-    readonly by: string
-    /** The token that it was asked for with; null: by the policy. */
-    readonly with: string | null
+    readonly by: Requester
     readonly liftWithdrawal?: boolean
     readonly overrideReason?: string | null
   },
 ): PromotionRow {
   const now = hub.clock.now()
-  const overrideReason = request.overrideReason ?? null
+  const { by, overrideReason = null } = request
+  const override = overrideReason === null ? { by: null, owner: null } : { by: by.name, owner: by.owner }
   return {
     ...{ id: newId('pro', now), app: request.build.app, build: request.build.build },
     ...{ environment: request.environment, state: 'requested' },
     liftWithdrawal: request.liftWithdrawal === true ? 1 : 0,
-    ...{ requestedBy: request.by, requestedWith: request.with, requestedAt: timestamp(now) },
+    ...{ requestedBy: by.name, requestedWith: by.id, requestedOwner: by.owner },
+    requestedAt: timestamp(now),
     ...{ finishedAt: null, releaseId: null, revision: null, detail: null, policyVersion: null },
-    ...{ overrideReason, overrideBy: overrideReason === null ? null : request.by, supersededBy: null },
+    ...{ overrideReason, overrideBy: override.by, overrideOwner: override.owner, supersededBy: null },
   }
 }
 

@@ -6,12 +6,11 @@ import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { Published } from '../overlays/overlay.ts'
-import { planApp, planHeldMask, planMask } from '../overlays/plan-overlay.ts'
-import type { OverlayPlan } from '../overlays/plan-overlay.ts'
-import type { Tree } from '../git/tree.ts'
+import { planMask } from '../overlays/plan-overlay.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { ReleaseRow } from '../records/releases.ts'
 import { refuseHeld } from './holds.ts'
-import type { ListedBuild, ReleaseRow } from '../records/releases.ts'
+import { planListing } from './plan-listing.ts'
 
 type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | 'steps'>
 
@@ -44,7 +43,9 @@ export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise
     dryRun: request.dryRun,
     plan: async (tree) => {
       release = await hub.records.releases.living(environment, build.app, build.build)
-      return release ? new Map() : await planRelease(hub, tree, request)
+      return release
+        ? new Map()
+        : await planListing(hub, tree, { environment, apps: [build.app], added: [build] })
     },
     record: async (records, revision) => {
       if (release) return
@@ -90,28 +91,6 @@ export function newRelease(
     withdrawnRevision: null,
     reason: null,
   }
-}
-
-async function planRelease(
-  hub: Needs,
-  tree: Tree,
-  { environment, build }: ReleaseRequest,
-): Promise<OverlayPlan> {
-  const others = (await hub.records.releases.buildsOf(environment, build.app)).filter(
-    (o) => o.build !== build.build,
-  )
-  const listed: ListedBuild = {
-    ...build,
-    state: 'released',
-    reason: null,
-    withdrawnBy: null,
-    withdrawnAt: null,
-  }
-  const app = await hub.records.apps.find(build.app)
-  const planned = planApp(hub.config, tree, [...others, listed], app?.description ?? null)
-  const withdrawn = (await hub.records.releases.withdrawn(environment)).filter((o) => !isSame(o, build))
-  const held = await hub.records.holds.masksIn(environment)
-  return new Map([...planned, ...planMask(tree, withdrawn, planned), ...planHeldMask(tree, held, planned)])
 }
 
 export interface WithdrawRequest {
@@ -184,10 +163,6 @@ async function findRelease(hub: Needs, { environment, releaseId }: WithdrawReque
     )
   }
   return release
-}
-
-function isSame(a: { app: string; build: number }, b: { app: string; build: number }): boolean {
-  return a.app === b.app && a.build === b.build
 }
 
 /** The commit's message for what happens to a build. */

@@ -3,7 +3,10 @@ import type { HubEvent } from './event.ts'
 import { sentenceOf } from './webhook-body.ts'
 
 /** What a feed tells of. */
-export const FEED_TYPES = ['release.published', 'release.withdrawn', 'hold.set', 'hold.lifted'] as const
+export const FEED_TYPES = [
+  ...(['release.published', 'release.withdrawn'] as const),
+  ...(['hold.set', 'hold.lifted', 'yank.set', 'yank.lifted'] as const),
+]
 
 /** @param events newest first. @param address of the feed itself. */
 export function renderFeed(title: string, address: string, events: readonly HubEvent[]): string {

@@ -21,7 +21,7 @@ export interface Place extends Disposable {
 export class EventStreams {
   readonly limits: StreamLimits
   readonly #ended = new AbortController()
-  readonly #byToken = new Map<string, number>()
+  readonly #byPrincipal = new Map<string, number>()
   #count = 0
   #allLeft: (() => void) | null = null
 
@@ -30,19 +30,19 @@ export class EventStreams {
   }
 
   /** Takes a place, to be disposed of. @throws {HubError} `events.too_many`. */
-  enter(tokenId: string): Place {
-    const own = this.#byToken.get(tokenId) ?? 0
+  enter(principal: string): Place {
+    const own = this.#byPrincipal.get(principal) ?? 0
     const { all, ofOneToken } = this.limits
     if (own >= ofOneToken || this.#count >= all) {
-      const whose = own >= ofOneToken ? `with this token ${String(own)}` : String(this.#count)
+      const whose = own >= ofOneToken ? `with your token ${String(own)}` : String(this.#count)
       throw new HubError(
         'events.too_many',
         `${whose} clients follow the events; end one, or come again later`,
       )
     }
-    this.#byToken.set(tokenId, own + 1)
+    this.#byPrincipal.set(principal, own + 1)
     this.#count += 1
-    return { signal: this.#ended.signal, [Symbol.dispose]: () => this.#leave(tokenId) }
+    return { signal: this.#ended.signal, [Symbol.dispose]: () => this.#leave(principal) }
   }
 
   /** Ends all of them, and those that come from here on; resolves when they have left. */
@@ -54,10 +54,10 @@ export class EventStreams {
     })
   }
 
-  #leave(tokenId: string): void {
-    const own = (this.#byToken.get(tokenId) ?? 1) - 1
-    if (own === 0) this.#byToken.delete(tokenId)
-    else this.#byToken.set(tokenId, own)
+  #leave(principal: string): void {
+    const own = (this.#byPrincipal.get(principal) ?? 1) - 1
+    if (own === 0) this.#byPrincipal.delete(principal)
+    else this.#byPrincipal.set(principal, own)
     this.#count -= 1
     if (this.#count === 0) this.#allLeft?.()
   }

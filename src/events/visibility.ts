@@ -17,6 +17,8 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   promotion: 'release',
   release: 'release',
   hold: 'release',
+  yank: 'release',
+  pin: 'build',
   policy: 'environment',
   overlay: 'environment',
   node: 'inventory',
@@ -33,15 +35,16 @@ type Rule = (principal: Principal, about: About, environments: readonly string[]
 
 const RULES: Readonly<Record<Audience, Rule>> = {
   /** Who sees each build of the app, released or not. */
-  build: (principal, { app }) => {
-    const sight = sightOf(principal)
-    return sight.environments === null && (sight.apps === null || (app !== null && sight.apps.includes(app)))
-  },
-  /** Who uploads the app, and who may read where it is: anywhere, if it is about all environments. */
+  build: (principal, { app }) =>
+    sightOf(principal).some(
+      ({ apps, environments }) =>
+        environments === null && (apps === null || (app !== null && apps.includes(app))),
+    ),
+  /** Who sees the app where it is: anywhere, if it is about all environments. */
   release: (principal, { app, environment }, environments) =>
-    (app !== null && may(principal, { to: 'upload', app })) ||
+    app !== null &&
     (environment === null ? environments : [environment]).some((name) =>
-      may(principal, { to: 'read', environment: name }),
+      may(principal, { to: 'see', app, environment: name }),
     ),
   environment: (principal, { environment }) =>
     environment !== null && may(principal, { to: 'read', environment }),

@@ -17,6 +17,7 @@ import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
+import { markRoutes } from './mark-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
@@ -67,6 +68,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
   routes.use(
     appRoutes(hub),
     checkRoutes(hub),
+    markRoutes(hub),
     environmentRoutes(hub),
     policyRoutes(hub),
     promotionRoutes(hub),

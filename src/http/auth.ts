@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
 import { authenticate, authenticateForEnrolment, digestOf, knownPrincipal } from '../access/tokens.ts'
-import { demand } from '../access/rights.ts'
+import { demand, isEnrolment, roleText } from '../access/rights.ts'
 import type { Principal, Right } from '../access/rights.ts'
 import { actingAs } from '../audit/actor.ts'
 import { HubError } from '../errors.ts'
@@ -13,16 +13,16 @@ import type { Hub } from '../hub.ts'
 export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
   return async (request, response, next) => {
     const { authorization } = request.headers
-    const isEnrolment = request.method === 'POST' && request.path === '/api/v1/nodes'
+    const enrols = request.method === 'POST' && request.path === '/api/v1/nodes'
     const principal =
-      isEnrolment && authorization !== undefined
+      enrols && authorization !== undefined
         ? await authenticateForEnrolment(hub, digestOf(secretOf(authorization)))
         : await authenticateRequest(hub, request)
     if (principal !== null) response.locals['principal'] = principal
     const requestId = response.getHeader('X-Request-Id')
     const actor = {
-      ...{ name: principal?.name ?? 'nobody', role: principal?.role ?? 'nobody' },
-      ...{ tokenId: principal?.tokenId ?? null, address: request.ip ?? null },
+      ...{ name: principal?.name ?? 'nobody', role: principal ? roleText(principal) : 'nobody' },
+      ...{ id: principal?.id ?? null, address: request.ip ?? null },
       requestId: typeof requestId === 'string' ? requestId : null,
     }
     actingAs(actor, next)
@@ -37,7 +37,11 @@ const OPEN_TO_ENROLMENT = ['POST /nodes', 'GET /whoami']
  */
 export const confineEnrolment: RequestHandler = (request, response, next) => {
   const principal = response.locals['principal'] as Principal | undefined
-  if (principal?.role === 'enrol' && !OPEN_TO_ENROLMENT.includes(`${request.method} ${request.path}`)) {
+  if (
+    principal &&
+    isEnrolment(principal) &&
+    !OPEN_TO_ENROLMENT.includes(`${request.method} ${request.path}`)
+  ) {
     throw new HubError(
       'auth.forbidden',
       `the enrol token "${principal.name}" may enrol a node (POST /api/v1/nodes) and nothing else`,

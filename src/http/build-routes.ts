@@ -1,7 +1,7 @@
 /** `/apps/{app}/builds…`: what is in the archive. */
 import { Router } from 'express'
 import type { Request, Response } from 'express'
-import { sightOf } from '../access/rights.ts'
+import { isInSight, sightOf } from '../access/rights.ts'
 import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
@@ -16,6 +16,7 @@ import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
 import { principalOf } from './auth.ts'
 import { buildJson, entryJson } from './representations.ts'
+import type { BuildMarks } from './representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseBuildNumber, query, sendPage } from './request.ts'
 import type { BlobSender } from './send-blob.ts'
 import { Visit } from './visit.ts'
@@ -25,16 +26,18 @@ const MAX_TEXT_BYTES = 1024 * 1024
 export function buildRoutes(hub: Hub, blobs: BlobSender): Router {
   const routes = Router()
   routes.get('/apps/:app/builds', async (request, response) => {
-    const filter = { ...sightOf(principalOf(response)), app: parameter(request, 'app'), ...search(request) }
+    const sight = sightOf(principalOf(response))
+    const filter = { sight, app: parameter(request, 'app'), ...search(request) }
     await visibleApp(hub, response, filter.app)
     const page = await hub.records.builds.list(filter, numberedPageRequest(request))
-    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, filter)))
+    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, sight)))
     sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/builds', async (request, response) => {
-    const filter = { ...sightOf(principalOf(response)), ...search(request) }
+    const sight = sightOf(principalOf(response))
+    const filter = { sight, ...search(request) }
     const page = await hub.records.builds.list(filter, pageRequest(request))
-    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, filter)))
+    const items = await Promise.all(page.items.map(async (build) => await withReleases(hub, build, sight)))
     sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/digests/:hex', async (request, response) => {
@@ -111,10 +114,11 @@ export async function visibleBuild(hub: Hub, request: Request, response: Respons
 }
 
 async function isVisible(hub: Hub, build: BuildRow, sight: Sight): Promise<boolean> {
-  if (sight.apps !== null && !sight.apps.includes(build.app)) return false
-  if (sight.environments === null) return true
+  const reaches = sight.filter(({ apps }) => apps?.includes(build.app) ?? true)
+  if (reaches.some(({ environments }) => environments === null)) return true
+  if (reaches.length === 0) return false
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
-  return releases.some(({ environment }) => sight.environments?.includes(environment))
+  return releases.some(({ environment }) => isInSight(reaches, build.app, environment))
 }
 
 async function buildsOfDigest(hub: Hub, request: Request, response: Response) {
@@ -167,12 +171,20 @@ async function listingOf(hub: Hub, build: BuildRow): Promise<readonly ArchiveEnt
 }
 
 /** With those of its releases that the asker may know of. */
-async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, { environments }: Sight) {
+async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, sight: Sight) {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
   return buildJson(
     build,
-    releases.filter(({ environment }) => environments?.includes(environment) ?? true),
+    releases.filter(({ environment }) => isInSight(sight, build.app, environment)),
+    await marksOf(hub, build),
   )
+}
+
+export async function marksOf(
+  { records }: Pick<Hub, 'records'>,
+  { app, build }: Pick<BuildRow, 'app' | 'build'>,
+): Promise<BuildMarks> {
+  return { yank: await records.holds.yankOf(app, build), pin: await records.pins.find(app, build) }
 }
 
 function search(request: Request): { readonly search?: string } {
@@ -185,9 +197,13 @@ export async function visibleApps(
   hub: Pick<Hub, 'records'>,
   response: Response,
 ): Promise<readonly string[] | null> {
-  const sight = sightOf(principalOf(response))
-  if (sight.environments === null) return sight.apps
-  return await hub.records.releases.appsOf(sight.environments)
+  const names = new Set<string>()
+  for (const { apps, environments } of sightOf(principalOf(response))) {
+    if (apps === null && environments === null) return null
+    const released = environments === null ? apps : await hub.records.releases.appsOf(environments)
+    for (const name of released ?? []) if (apps?.includes(name) ?? true) names.add(name)
+  }
+  return [...names]
 }
 
 /** @throws {HubError} `app.unknown`, also for an app that is there and not to be seen. */

@@ -2,7 +2,8 @@
 import { raw, Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import { may } from '../access/rights.ts'
+import { demand, EVERYTHING, may, sightOf } from '../access/rights.ts'
+import type { Sight } from '../access/rights.ts'
 import { currentPolicy } from '../environments/environment-policy.ts'
 import { withdrawRelease } from '../environments/release-build.ts'
 import { HubError } from '../errors.ts'
@@ -33,36 +34,39 @@ export function environmentRoutes(hub: Hub): Router {
   const routes = Router()
   routes.get('/environments', async (_request, response) => {
     const principal = principalOf(response)
-    const readable = hub.config.environments.filter(({ name }) =>
-      may(principal, { to: 'read', environment: name }),
+    const seen = hub.config.environments.filter(({ name }) =>
+      may(principal, { to: 'see', app: null, environment: name }),
     )
     const items = await Promise.all(
-      readable.map(async (environment) =>
+      seen.map(async (environment) =>
         environmentJson(hub, environment, await currentPolicy(hub, environment.name)),
       ),
     )
     response.json({ items, nextCursor: null })
   })
   routes.get('/environments/:environment', async (request, response) => {
-    const environment = readable(hub, request, response)
+    const { environment } = seen(hub, request, response)
     response.json(environmentJson(hub, environment, await currentPolicy(hub, environment.name)))
   })
   routes.get('/environments/:environment/releases', async (request, response) => {
-    const { name } = readable(hub, request, response)
+    const { environment, sight } = seen(hub, request, response)
     const state = query(request, 'state')
     if (state !== null && state !== 'released' && state !== 'withdrawn')
       throw new HubError('request.invalid', '?state= is released or withdrawn')
-    const filter = { ...pageRequest(request), app: query(request, 'app'), state }
-    const page = await hub.records.releases.list(name, filter)
+    const filter = { ...pageRequest(request), app: query(request, 'app'), state, sight }
+    const page = await hub.records.releases.list(environment.name, filter)
     sendPage(request, response, page, (build) => releaseJson(build.release, build))
   })
   routes.post('/environments/:environment/releases/:release/withdraw', async (request, response) => {
     const { environment } = overlayOf(hub, parameter(request, 'environment'))
-    const { name: by } = authorize(response, { to: 'promote', environment })
+    const releaseId = parameter(request, 'release')
+    // Of one that there is not nobody is told who may not withdraw all of them.
+    const { app = '' } = (await hub.records.releases.find(releaseId)) ?? {}
+    const { name: by } = authorize(response, { to: 'promote', app, environment })
     const { reason } = parseWith(reasonSchema, request.body, 'the body')
     const wanted = {
       environment,
-      releaseId: parameter(request, 'release'),
+      releaseId,
       reason,
       by,
       dryRun: isDryRun(request),
@@ -131,10 +135,30 @@ async function putFile(
   response.json({ path, published: publishedJson(published) })
 }
 
-/** The environment of the path, if it is theirs to read. @throws {HubError} `environment.unknown`. */
+/** The environment of the path, if it is theirs to read. @throws {HubError} `auth.forbidden`; `environment.unknown`. */
 export function readable(hub: Hub, request: Request, response: Response): EnvironmentConfig {
   const name = parameter(request, 'environment')
   authorizeReading(hub, principalOf(response), name)
+  return environmentOf(hub, name)
+}
+
+/**
+ * The environment of the path, if something of it is theirs to see, and what that is: all of it, where the operator
+ * opened it. @throws as `readable`.
+ */
+export function seen(
+  hub: Hub,
+  request: Request,
+  response: Response,
+): { readonly environment: EnvironmentConfig; readonly sight: Sight } {
+  const name = parameter(request, 'environment')
+  const isOpen = hub.config.anonymousRead.includes(name)
+  const principal = principalOf(response)
+  if (!isOpen) demand(principal, { to: 'see', app: null, environment: name })
+  return { environment: environmentOf(hub, name), sight: isOpen ? EVERYTHING : sightOf(principal) }
+}
+
+function environmentOf(hub: Hub, name: string): EnvironmentConfig {
   overlayOf(hub, name)
   const environment = hub.config.environments.find((candidate) => candidate.name === name)
   if (!environment)

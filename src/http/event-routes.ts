@@ -30,11 +30,11 @@ type Needs = Pick<Hub, 'records' | 'config' | 'clock' | 'eventStreams'>
 export function eventRoutes(hub: Hub): Router {
   const routes = Router()
   routes.get('/events', async (request, response) => {
-    const { tokenId } = principalOf(response)
+    const { id } = principalOf(response)
     const filter = eventFilterOf(request)
     const after = await startOf(hub, request)
     const follows = request.method !== 'HEAD' && query(request, 'follow') !== 'false'
-    using place = hub.eventStreams.enter(tokenId)
+    using place = hub.eventStreams.enter(id)
     using left = { stop: new AbortController(), [Symbol.dispose]: () => left.stop.abort() }
     response.once('close', () => {
       left.stop.abort()

@@ -2,9 +2,9 @@
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import { demand, may } from '../access/rights.ts'
-import type { Right } from '../access/rights.ts'
+import { demand, may, sightOf } from '../access/rights.ts'
 import { findHold, liftHold, setHold } from '../environments/holds.ts'
+import type { Held } from '../environments/holds.ts'
 import { advanceWaiting } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -12,7 +12,7 @@ import { overlayOf } from '../overlays/overlay-of.ts'
 import type { HeldBuild } from '../records/holds.ts'
 import { authorize, principalOf } from './auth.ts'
 import { reasonField } from './reason.ts'
-import { holdJson, publishedJson } from './representations.ts'
+import { holdJson, publishedJson, publishedTogetherJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 const holdSchema = z.strictObject({
@@ -46,12 +46,12 @@ export function holdRoutes(hub: Hub): Router {
     response.json(holdJson(await visibleHold(hub, request, response)))
   })
   routes.post('/holds/:hold/lift', async (request, response) => {
-    const { environment, id } = await visibleHold(hub, request, response)
-    const by = demandPromotion(hub, response, environment)
+    const { app, environment, id } = await visibleHold(hub, request, response)
+    const by = demandPromotion(hub, response, { app, environment })
     const { reason } = parseWith(liftSchema, request.body, 'the body')
     const dryRun = isDryRun(request)
     const { hold, published } = await liftHold(hub, { id, reason, by, dryRun })
-    response.json({ ...holdJson(hold), published: publishedJson(published), ...(dryRun && { dryRun }) })
+    response.json({ ...holdJson(hold), published: maskJson(hold, published), ...(dryRun && { dryRun }) })
   })
   return routes
 }
@@ -62,25 +62,35 @@ async function answerHold(
   response: Response,
   environment: string | null,
 ): Promise<void> {
-  const by = demandPromotion(hub, response, environment)
   const wanted = parseWith(holdSchema, request.body, 'the hold')
+  const by = demandPromotion(hub, response, { app: wanted.app, environment })
   const dryRun = isDryRun(request)
-  const { hold, published } = await setHold(hub, { ...wanted, environment, by, dryRun })
+  const { hold, published } = await setHold(hub, { ...wanted, yank: false, environment, by, dryRun })
   // What waits is told no now, and not when its time has come.
   if (!dryRun) await advanceWaiting(hub, { app: hold.app })
   if (!dryRun) response.status(201).location(`/api/v1/holds/${hold.id}`)
   response.json({
     ...holdJson(hold),
-    published: publishedJson(published),
+    published: maskJson(hold, published),
     ...(dryRun && { id: null, dryRun }),
   })
 }
 
+/** Of one environment what became of its overlay; of a yank a list of those that changed. */
+function maskJson({ yank, environment }: HeldBuild, published: Held['published']) {
+  if (yank === 1) return publishedTogetherJson(published)
+  return publishedJson(published.get(environment ?? '') ?? null)
+}
+
 /** The name of who may promote there: a hold says no in the same places as a promotion says yes. */
-function demandPromotion(hub: Pick<Hub, 'config'>, response: Response, environment: string | null): string {
+export function demandPromotion(
+  hub: Pick<Hub, 'config'>,
+  response: Response,
+  { app, environment }: Pick<HeldBuild, 'app' | 'environment'>,
+): string {
   const where = environment === null ? hub.config.environments.map(({ name }) => name) : [environment]
   const principal = principalOf(response)
-  for (const name of where) demand(principal, { to: 'promote', environment: name })
+  for (const name of where) demand(principal, { to: 'promote', app, environment: name })
   return principal.name
 }
 
@@ -90,33 +100,25 @@ async function sendHolds(
   response: Response,
   environment: string | null,
 ): Promise<void> {
-  const readable = readableEnvironments(hub, response)
-  if (environment !== null || readable.length === 0)
-    authorize(response, { to: 'read', environment: environment ?? '' })
+  if (environment !== null) authorize(response, { to: 'see', app: null, environment })
   const state = query(request, 'state') ?? 'held'
   if (state !== 'held' && state !== 'lifted' && state !== 'all')
     throw new HubError('request.invalid', '?state= is held, lifted or all')
   const filter = {
     app: query(request, 'app'),
-    environments: environment === null ? readable : [environment],
+    environment,
+    sight: sightOf(principalOf(response)),
     open: state === 'all' ? null : state === 'held',
   }
   sendPage(request, response, await hub.records.holds.list(filter, pageRequest(request)), holdJson)
 }
 
-function readableEnvironments(hub: Pick<Hub, 'config'>, response: Response): readonly string[] {
-  const principal = principalOf(response)
-  return hub.config.environments
-    .map(({ name }) => name)
-    .filter((environment) => may(principal, { to: 'read', environment }))
-}
-
-/** @throws {HubError} `hold.unknown`, also for one that binds only where the asker may not read. */
+/** @throws {HubError} `hold.unknown`, also for one of an app, or in an environment, that the asker may not see. */
 async function visibleHold(hub: Hub, request: Request, response: Response): Promise<HeldBuild> {
-  const readable = readableEnvironments(hub, response)
-  if (readable.length === 0) authorize(response, { to: 'read', environment: '' } satisfies Right)
+  const principal = principalOf(response)
   const hold = await findHold(hub, parameter(request, 'hold'))
-  if (hold.environment === null || may(principalOf(response), { to: 'read', environment: hold.environment }))
-    return hold
+  const binding =
+    hold.environment === null ? hub.config.environments.map(({ name }) => name) : [hold.environment]
+  if (binding.some((environment) => may(principal, { to: 'see', app: hold.app, environment }))) return hold
   throw new HubError('hold.unknown', `there is no hold ${JSON.stringify(hold.id)}`)
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Request, RequestHandler, Response } from 'express'
 import { timestamp } from '../clock.ts'
+import { isEnrolment } from '../access/rights.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { IdempotencyRow } from '../records/idempotency.ts'
@@ -22,12 +23,12 @@ export function idempotent(hub: Needs): RequestHandler {
       next()
       return
     }
-    const { tokenId } = principalOf(response)
+    const { id: principal } = principalOf(response)
     // The next one with this key waits until this one is answered, and then finds the answer.
     void hub.turns
-      .run(`idempotency:${tokenId}:${key}`, async () => {
-        if (await replay(hub, request, response, tokenId, key)) return
-        const answered = rememberAnswer(hub, request, response, tokenId, key)
+      .run(`idempotency:${principal}:${key}`, async () => {
+        if (await replay(hub, request, response, principal, key)) return
+        const answered = rememberAnswer(hub, request, response, principal, key)
         next()
         await answered
       })
@@ -38,9 +39,7 @@ export function idempotent(hub: Needs): RequestHandler {
 /** An enrolment has a way of its own, which gives the token again; this one would not. */
 function repeatsItself(request: Request, response: Response): boolean {
   const { retrySecret } = (request.body ?? {}) as { readonly retrySecret?: unknown }
-  return (
-    principalOf(response).role === 'enrol' || (request.path === '/nodes' && typeof retrySecret === 'string')
-  )
+  return isEnrolment(principalOf(response)) || (request.path === '/nodes' && typeof retrySecret === 'string')
 }
 
 /** The key that a request carries. @throws {HubError} `request.invalid`. */
@@ -51,7 +50,7 @@ export function keyOf(request: Request): string | null {
 }
 
 interface UploadKey {
-  readonly tokenId: string
+  readonly principal: string
   readonly key: string
   readonly app: string
 }
@@ -60,8 +59,11 @@ interface UploadKey {
  * The build that an upload with this key made; null for the first one.
  * @throws {HubError} `request.idempotency_mismatch` when the key was used for something else.
  */
-export async function findUploadOfKey(hub: Needs, { tokenId, key, app }: UploadKey): Promise<number | null> {
-  const known = await hub.records.idempotency.find(tokenId, key)
+export async function findUploadOfKey(
+  hub: Needs,
+  { principal, key, app }: UploadKey,
+): Promise<number | null> {
+  const known = await hub.records.idempotency.find(principal, key)
   if (!known) return null
   if (known.fingerprint !== `upload ${app}`) throw mismatch()
   return (JSON.parse(known.body) as { build: number }).build
@@ -70,11 +72,11 @@ export async function findUploadOfKey(hub: Needs, { tokenId, key, app }: UploadK
 /** What to record with the build of an upload that carried a key. */
 export function uploadKeyRow(
   hub: Pick<Hub, 'clock'>,
-  { tokenId, key, app, build }: UploadKey & { readonly build: number },
+  { principal, key, app, build }: UploadKey & { readonly build: number },
 ): IdempotencyRow {
   const createdAt = timestamp(hub.clock.now())
   return {
-    tokenId,
+    principal,
     key,
     fingerprint: `upload ${app}`,
     status: 201,
@@ -94,10 +96,10 @@ async function replay(
   hub: Needs,
   request: Request,
   response: Response,
-  tokenId: string,
+  principal: string,
   key: string,
 ): Promise<boolean> {
-  const known = await hub.records.idempotency.find(tokenId, key)
+  const known = await hub.records.idempotency.find(principal, key)
   if (!known) return false
   if (known.fingerprint !== fingerprintOf(request)) throw mismatch()
   response.set('Idempotency-Replayed', 'true').status(known.status).json(JSON.parse(known.body))
@@ -109,7 +111,7 @@ function rememberAnswer(
   hub: Needs,
   request: Request,
   response: Response,
-  tokenId: string,
+  principal: string,
   key: string,
 ): Promise<void> {
   const fingerprint = fingerprintOf(request)
@@ -117,7 +119,7 @@ function rememberAnswer(
   return new Promise((resolve) => {
     response.once('close', resolve)
     response.json = (body: unknown) => {
-      const row = { tokenId, key, fingerprint, status: response.statusCode, body: withoutSecret(body) }
+      const row = { principal, key, fingerprint, status: response.statusCode, body: withoutSecret(body) }
       hub.records.idempotency
         .add({ ...row, createdAt: timestamp(hub.clock.now()) })
         .then(

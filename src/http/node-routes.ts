@@ -127,7 +127,7 @@ function filterOf(hub: Hub, request: Request, response: Response): NodeFilter {
     throw new HubError('request.invalid', '?state= is enrolled or left')
   const left = state === null ? null : state === 'left'
   if (wanted !== null) overlayOf(hub, wanted)
-  if (principal.role === 'node' && principal.node !== null)
+  if (principal.node !== null && may(principal, { to: 'act as node', node: principal.node }))
     return { environments: wanted === null ? null : [wanted], name: principal.node, left }
   const seen = environmentsSeen(hub, principal)
   if (wanted !== null || seen.length === 0)

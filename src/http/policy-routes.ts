@@ -8,7 +8,7 @@ import { policySchema } from '../environments/policy.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { authorize } from './auth.ts'
-import { readable } from './environment-routes.ts'
+import { seen } from './environment-routes.ts'
 import { isDryRun, parameter, parseWith, query } from './request.ts'
 
 /** What was read may be sent back: `version` says which one it was made from, and the rest of it is nobody's to set. */
@@ -22,7 +22,7 @@ const bodySchema = policySchema.extend({
 export function policyRoutes(hub: Hub): Router {
   const routes = Router()
   routes.get('/environments/:environment/policy', async (request, response) => {
-    const { name } = readable(hub, request, response)
+    const { name } = seen(hub, request, response).environment
     const version = query(request, 'version')
     if (version !== null && !/^[0-9]{1,9}$/.test(version))
       throw new HubError('request.invalid', '?version= is the number of a version')

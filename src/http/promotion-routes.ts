@@ -2,8 +2,8 @@
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import { may, sightOf } from '../access/rights.ts'
-import type { Principal, Role } from '../access/rights.ts'
+import { may, rolesIn, sightOf } from '../access/rights.ts'
+import type { Principal } from '../access/rights.ts'
 import { currentPolicy } from '../environments/environment-policy.ts'
 import {
   approvePromotion,
@@ -43,15 +43,11 @@ export function promotionRoutes(hub: Hub): Router {
     await answerPromotion(hub, request, response)
   })
   routes.get('/promotions', async (request, response) => {
-    const principal = principalOf(response)
-    const environments = hub.config.environments
-      .map(({ name }) => name)
-      .filter((environment) => [null, environment].includes(query(request, 'environment')))
-      .filter((environment) => principal.role === 'uploader' || may(principal, { to: 'read', environment }))
-    const page = await hub.records.promotions.list(
-      { app: query(request, 'app'), apps: sightOf(principal).apps, environments, open: openOf(request) },
-      pageRequest(request),
-    )
+    const filter = {
+      ...{ app: query(request, 'app'), environment: query(request, 'environment') },
+      ...{ sight: sightOf(principalOf(response)), open: openOf(request) },
+    }
+    const page = await hub.records.promotions.list(filter, pageRequest(request))
     sendPage(request, response, page, promotionJson)
   })
   routes.get('/promotions/:promotion', async (request, response) => {
@@ -82,13 +78,18 @@ async function visiblePromotion(hub: Hub, request: Request, response: Response):
   const principal = principalOf(response)
   const id = parameter(request, 'promotion')
   const promotion = await findPromotion(hub, id)
-  if (maySee(principal, promotion)) return promotion
+  if (may(principal, { to: 'see', ...placeOf(promotion) })) return promotion
   throw unknownPromotion(id)
 }
 
 async function decidable(hub: Hub, request: Request, response: Response, to: 'approve' | 'promote') {
-  const { id, environment } = await visiblePromotion(hub, request, response)
-  return { id, by: authorize(response, { to, environment }), dryRun: isDryRun(request) }
+  const promotion = await visiblePromotion(hub, request, response)
+  const by = authorize(response, { to, ...placeOf(promotion) })
+  return { id: promotion.id, by, dryRun: isDryRun(request) }
+}
+
+function placeOf({ app, environment }: PromotionRow) {
+  return { app, environment }
 }
 
 /** With who approved it, and, while it is open, the verdict that it waits for. */
@@ -103,8 +104,8 @@ async function wholePromotionJson(hub: Hub, promotion: PromotionRow) {
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
   const body = parseWith(bodySchema, request.body, 'the body')
   const { app, build: number, environment, liftWithdrawal, override } = body
-  const { name: by, role, tokenId } = authorize(response, { to: 'promote', environment })
-  if (override !== null) await refuseOverride(hub, environment, role)
+  const by = authorize(response, { to: 'promote', app, environment })
+  if (override !== null) await refuseOverride(hub, { app, environment }, by)
   const build = await hub.records.builds.find(app, number)
   if (!build) {
     throw new HubError(
@@ -117,7 +118,6 @@ async function answerPromotion(hub: Hub, request: Request, response: Response): 
     build,
     environment,
     by,
-    with: tokenId,
     liftWithdrawal,
     overrideReason: override?.reason ?? null,
     dryRun,
@@ -142,17 +142,15 @@ function openOf(request: Request): boolean | null {
   throw new HubError('request.invalid', '?state= is open, ended or all')
 }
 
-/** Those of an environment that one may read, and of apps that one uploads. */
-function maySee(principal: Principal, { app, environment }: PromotionRow): boolean {
-  if (principal.role === 'uploader') return may(principal, { to: 'upload', app })
-  return may(principal, { to: 'read', environment })
-}
-
 /** The policy says who may skip the waiting. @throws {HubError} `promotion.override_forbidden`. */
-async function refuseOverride(hub: Hub, environment: string, role: Role): Promise<void> {
-  overlayOf(hub, environment)
+async function refuseOverride(
+  hub: Hub,
+  place: { readonly app: string; readonly environment: string },
+  principal: Principal,
+): Promise<void> {
+  const { environment } = overlayOf(hub, place.environment)
   const { roles } = (await currentPolicy(hub, environment)).policy.override
-  if (roles.some((allowed) => allowed === role)) return
-  const who = roles.length === 0 ? 'nobody may' : `only tokens of the role ${roles.join(' or ')} may`
+  if (rolesIn(principal, place).some((role) => roles.some((allowed) => allowed === role))) return
+  const who = roles.length === 0 ? 'nobody may' : `only the role ${roles.join(' or ')} may`
   throw new HubError('promotion.override_forbidden', `${who} skip the waiting in ${environment}`)
 }

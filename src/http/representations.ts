@@ -1,4 +1,5 @@
 /** The JSON of records, one function each: what docs/api.md shows. */
+import type { Principal } from '../access/rights.ts'
 import type { ArchiveEntry } from '../builds/archive-contents.ts'
 import { timestamp } from '../clock.ts'
 import type { PolicyVersion } from '../environments/policy.ts'
@@ -12,6 +13,7 @@ import type { AppRow } from '../records/apps.ts'
 import type { ApprovalRow } from '../records/approvals.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { HeldBuild } from '../records/holds.ts'
+import type { PinRow } from '../records/pins.ts'
 import type { NodeRow } from '../records/nodes.ts'
 import type { RevisionRow } from '../records/overlays.ts'
 import type { PromotionRow } from '../records/promotions.ts'
@@ -35,7 +37,13 @@ export function appJson(app: AppRow) {
   }
 }
 
-export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
+/** What people have said of a build. */
+export interface BuildMarks {
+  readonly yank: HeldBuild | undefined
+  readonly pin: PinRow | undefined
+}
+
+export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { yank, pin }: BuildMarks) {
   return {
     id: `${build.app}/${String(build.build)}`,
     app: build.app,
@@ -66,6 +74,8 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[]) {
     uploadedBy: build.uploadedBy,
     receivedAt: build.receivedAt,
     releases: releases.map(({ id, environment, state, revision }) => ({ id, environment, state, revision })),
+    yanked: yank ? { hold: yank.id, reason: yank.reason, by: yank.heldBy, at: yank.heldAt } : null,
+    pinned: pin ? { reason: pin.reason, by: pin.pinnedBy, at: pin.pinnedAt } : null,
   }
 }
 
@@ -88,7 +98,13 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
   }
 }
 
-export function promotionJson({ requestedWith: _token, ...promotion }: PromotionRow) {
+/** Who is behind a request counts, and is nobody's to read. */
+export function promotionJson({
+  requestedWith: _with,
+  requestedOwner: _owner,
+  overrideOwner: _other,
+  ...promotion
+}: PromotionRow) {
   return {
     ...promotion,
     liftWithdrawal: promotion.liftWithdrawal === 1,
@@ -142,16 +158,33 @@ export function revisionJson(revision: RevisionRow) {
 
 /** What a change did, or with `dryRun` would do, to an overlay. */
 export function publishedJson(published: Published | null) {
-  if (published === null) return null
+  return published && changedOverlayJson(published)
+}
+
+/** The same of several overlays: of those that changed. */
+export function publishedTogetherJson(published: ReadonlyMap<string, Published>) {
+  return [...published]
+    .filter(([, { changes }]) => changes.length > 0)
+    .map(([environment, change]) => ({ environment, ...changedOverlayJson(change) }))
+}
+
+function changedOverlayJson({ revision, commit, changes }: Published) {
   return {
-    revision: published.revision,
-    commit: published.commit,
-    changes: published.changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' })),
+    revision,
+    commit,
+    changes: changes.map(({ path, oid }) => ({ path, action: oid === null ? 'remove' : 'write' })),
   }
 }
 
 export function entryJson(entry: ArchiveEntry) {
   return { ...entry, mode: entry.mode.toString(8).padStart(4, '0') }
+}
+
+/** `role`, `apps` and `environments` are those of the grant, where there is one and no more. */
+export function principalJson({ kind, id, name, grants, node }: Principal) {
+  const { role, apps, environments } =
+    grants.length === 1 && grants[0] ? grants[0] : { role: null, apps: null, environments: null }
+  return { kind, id, name, role, apps, environments, node, grants }
 }
 
 export function tokenJson(token: TokenRow) {
@@ -164,6 +197,7 @@ export function tokenJson(token: TokenRow) {
     node: token.node,
     commands: token.maySendCommands === 1,
     createdBy: token.createdBy,
+    owner: token.owner,
     createdAt: token.createdAt,
     expiresAt: token.expiresAt,
     revokedAt: token.revokedAt,
@@ -243,15 +277,20 @@ export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: Res
 }
 
 export function holdJson(hold: HeldBuild) {
-  const { category, pn, pv, newer, mask, liftedAt, ...rest } = hold
+  const { category, pn, pv, newer, mask, yank, liftedAt, ...rest } = hold
   return {
     ...rest,
     newer: newer === 1,
     mask: mask === 1,
+    yank: yank === 1,
     state: liftedAt === null ? ('held' as const) : ('lifted' as const),
     cpv: category === null || pn === null || pv === null ? null : cpvOf({ category, pn, pv }),
     liftedAt,
   }
+}
+
+export function pinJson({ app, build, reason, pinnedBy, pinnedAt }: PinRow) {
+  return { app, build, reason, pinnedBy, pinnedAt }
 }
 
 export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {

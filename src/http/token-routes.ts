@@ -1,16 +1,15 @@
 /** `/tokens`: made by administrators, shown once. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { ROLES } from '../access/rights.ts'
+import { presentName, ROLES } from '../access/rights.ts'
 import { createToken, revokeToken } from '../access/tokens.ts'
 import type { NewToken } from '../access/tokens.ts'
 import { HubError } from '../errors.ts'
-import { parseAppName } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
 import { parseNodeName } from '../nodes/node-name.ts'
-import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
-import { tokenJson } from './representations.ts'
+import { checkGrant } from './check-grant.ts'
+import { principalJson, tokenJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request.ts'
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
@@ -22,9 +21,11 @@ const bodySchema = z.strictObject({
     .min(1)
     .max(64)
     .regex(/^[\p{L}\p{N} ._:@/-]+$/u, 'letters, digits, spaces and . _ : @ / -'),
-  role: z.enum(ROLES),
+  role: z.string().transform(presentName).pipe(z.enum(ROLES)),
   apps: z.array(z.string()).min(1).nullable().default(null),
   environments: z.array(z.string()).min(1).nullable().default(null),
+  /** Of an enrolment token; the same as `environments` with this one. */
+  environment: z.string().nullable().default(null),
   /** The only node that an enrolment token may make. */
   node: z.string().nullable().default(null),
   /** false: uploads with it may bring neither commands nor an ebuild of their own. */
@@ -40,13 +41,13 @@ const bodySchema = z.strictObject({
 export function tokenRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/tokens', async (request, response) => {
-    const { name: by } = authorize(response, { to: 'administer' })
-    const body = parseWith(bodySchema, request.body, 'the body')
+    const { name: by, owner } = authorize(response, { to: 'administer' })
+    const body = withEnvironments(parseWith(bodySchema, request.body, 'the body'))
     checkScope(hub, body)
     const token: NewToken = {
       maySendCommands: body.commands,
       ...body,
-      by,
+      ...{ by, owner },
       expiresInSec: body.expiresIn === null ? null : secondsOf(body.expiresIn),
     }
     if (isDryRun(request)) {
@@ -70,32 +71,33 @@ export function tokenRoutes(hub: Hub): Router {
     response.json(tokenJson(await revokeToken(hub, parameter(request, 'token'))))
   })
   routes.get('/whoami', (_request, response) => {
-    const { tokenId, name, role, apps, environments, node } = principalOf(response)
-    response.json({ id: tokenId, name, role, apps, environments, node })
+    response.json(principalJson(principalOf(response)))
   })
   return routes
 }
 
-/** A scope that the role does not use would promise a limit that is none. */
-function checkScope(hub: Hub, body: z.infer<typeof bodySchema>): void {
-  for (const environment of body.environments ?? []) overlayOf(hub, environment)
-  for (const app of body.apps ?? []) parseAppName(app)
-  checkEnrolment(body)
-  const scope = body.role === 'administrator' ? null : body.role === 'uploader' ? 'apps' : 'environments'
-  for (const unused of ['apps', 'environments'] as const) {
-    if (unused === scope || body[unused] === null) continue
-    throw new HubError(
-      'request.invalid',
-      `${body.role} tokens are not limited by ${unused}${scope === null ? '' : `; use ${scope}`}`,
-    )
-  }
+type TokenBody = Omit<z.infer<typeof bodySchema>, 'environment'>
+
+/** @throws {HubError} `request.invalid` for both ways of saying it, or for another role than enrol. */
+function withEnvironments({ environment, ...body }: z.infer<typeof bodySchema>): TokenBody {
+  if (environment === null) return body
+  if (body.role === 'enrol' && body.environments === null) return { ...body, environments: [environment] }
+  throw new HubError(
+    'request.invalid',
+    'environment is for enrol tokens, in place of environments: send one of the two',
+  )
 }
 
-function checkEnrolment({ role, environments, node }: z.infer<typeof bodySchema>): void {
+function checkScope(hub: Hub, body: TokenBody): void {
+  checkEnrolment(body)
+  checkGrant(hub, body)
+}
+
+function checkEnrolment({ role, environments, node }: TokenBody): void {
   if (role === 'enrol' && environments?.length !== 1)
     throw new HubError(
       'request.invalid',
-      'an enrol token is for one environment: send environments with its name',
+      'an enrol token is for one environment: send environment with its name',
     )
   if (role !== 'enrol' && node !== null)
     throw new HubError(

@@ -13,6 +13,7 @@ import { parseAppName } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
+import { marksOf } from './build-routes.ts'
 import { findUploadOfKey, keyOf, uploadKeyRow } from './idempotency.ts'
 import { takeUploadField } from './plain-fields.ts'
 import { buildJson, promotionJson } from './representations.ts'
@@ -95,9 +96,9 @@ async function answerOnce(
     await answerUpload(hub, request, response, upload)
     return
   }
-  const { tokenId } = principalOf(response)
-  await hub.turns.run(`idempotency:${tokenId}:${key}`, async () => {
-    const build = await findUploadOfKey(hub, { tokenId, key, app: parameter(request, 'app') })
+  const { id: principal } = principalOf(response)
+  await hub.turns.run(`idempotency:${principal}:${key}`, async () => {
+    const build = await findUploadOfKey(hub, { principal, key, app: parameter(request, 'app') })
     await answerUpload(hub, request, response, { ...upload, fields: { ...upload.fields, build } })
   })
 }
@@ -111,8 +112,8 @@ async function answerUpload(
   // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
   request.setTimeout(0)
   const dryRun = fields.dryRun || isDryRun(request)
-  const { name: by, tokenId, maySendCommands } = principalOf(response)
-  const wanted = wantedPromotion(hub, response, fields)
+  const { name: by, id: principal, maySendCommands } = principalOf(response)
+  const wanted = wantedPromotion(hub, request, response, fields)
   const key = fields.build === null ? keyOf(request) : null
   const archived = await receiveBuild(hub, {
     ...fields,
@@ -124,7 +125,7 @@ async function answerUpload(
     record: async (records, build) => {
       const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
       for (const promotion of promotions) await addPromotion({ ...hub, records }, promotion)
-      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { tokenId, key, ...build }))
+      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { principal, key, ...build }))
       if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },
   })
@@ -132,7 +133,12 @@ async function answerUpload(
   await received[Symbol.asyncDispose]()
   if (dryRun) {
     const { build, isNew, ebuildText } = archived
-    response.json({ ...buildJson(build, []), dryRun: true, wouldArchive: isNew, ebuild: ebuildText })
+    response.json({
+      ...buildJson(build, [], await marksOf(hub, build)),
+      dryRun: true,
+      wouldArchive: isNew,
+      ebuild: ebuildText,
+    })
     return
   }
   if (uploadId !== null) await settleUpload(hub, uploadId, archived.build)
@@ -151,7 +157,7 @@ async function sendArchived(
   response.status(isNew ? 201 : 200)
   response.location(`${request.baseUrl}/apps/${build.app}/builds/${String(build.build)}`)
   response.json({
-    ...buildJson(build, releases),
+    ...buildJson(build, releases, await marksOf(hub, build)),
     promotions: promotions.map(promotionJson),
     warnings:
       isNew && app !== undefined && app.lastBuild > build.build
@@ -160,13 +166,18 @@ async function sendArchived(
   })
 }
 
-function wantedPromotion(hub: Hub, response: Response, { promote }: UploadFields): UploadPromotion {
-  const { name: by, tokenId } = principalOf(response)
+function wantedPromotion(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { promote }: UploadFields,
+): UploadPromotion {
+  const by = principalOf(response)
   if (promote === 'true' || promote === 'false')
-    return { byPolicy: promote === 'true', environment: null, by, with: tokenId }
+    return { byPolicy: promote === 'true', environment: null, by }
   overlayOf(hub, promote)
-  authorize(response, { to: 'promote', environment: promote })
-  return { byPolicy: true, environment: promote, by, with: tokenId }
+  authorize(response, { to: 'promote', app: parameter(request, 'app'), environment: promote })
+  return { byPolicy: true, environment: promote, by }
 }
 
 /** CI jobs may finish out of order; a numbering that began anew looks the same, and nodes would not follow it. */

@@ -35,9 +35,9 @@ async function collectFile(hub: Needs, id: string): Promise<void> {
 
 async function collect(
   hub: Needs,
-  { id, tokenId, sizeBytes, offsetBytes }: PartialUploadRow,
+  { id, principal, sizeBytes, offsetBytes }: PartialUploadRow,
   what: string,
 ): Promise<void> {
   await removeUpload(hub, id)
-  hub.log.info({ upload: id, tokenId, sizeBytes, offsetBytes }, what)
+  hub.log.info({ upload: id, principal, sizeBytes, offsetBytes }, what)
 }

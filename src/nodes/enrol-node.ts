@@ -1,6 +1,6 @@
 /** Enrolment: a machine gets its name, its environment and a token of its own. */
 import { recordChange } from '../audit/record-change.ts'
-import { may } from '../access/rights.ts'
+import { isEnrolment, may } from '../access/rights.ts'
 import type { Principal } from '../access/rights.ts'
 import { draftToken } from '../access/tokens.ts'
 import { timestamp } from '../clock.ts'
@@ -40,18 +40,18 @@ export async function enrolNode(
   enrolment: Enrolment,
 ): Promise<Enrolled> {
   const { name, environment, by } = enrolment
-  if (by.role === 'enrol' && by.node !== null && by.node !== name)
+  if (isEnrolment(by) && by.node !== null && by.node !== name)
     throw new HubError('auth.forbidden', `this token enrols ${by.node} and no other node`)
   const now = hub.clock.now()
   const { secret, row } = draftToken(now, {
     ...{ name: `node ${name}`, role: 'node', apps: null, environments: [environment], node: name },
-    ...{ maySendCommands: false, expiresInSec: null, by: by.name },
+    ...{ maySendCommands: false, expiresInSec: null, by: by.name, owner: by.owner },
   })
   const made: NodeRow = {
     ...{ name, environment, machineId: enrolment.machineId, tokenId: row.id },
     ...{
       enrolledBy: by.name,
-      enrolledWith: by.tokenId,
+      enrolledWith: by.id,
       retrySha256: enrolment.retrySha256,
       enrolledAt: timestamp(now),
       leftAt: null,
@@ -70,7 +70,7 @@ export async function enrolNode(
   const node = await hub.records.transaction(async (records) => {
     const before = await judge(records)
     if (before) await records.tokens.revoke(before.tokenId, timestamp(now))
-    else if (by.role === 'enrol') await useUp(records, by, timestamp(now))
+    else if (isEnrolment(by)) await useUp(records, by, timestamp(now))
     const enrolled = before ? { ...before, tokenId: row.id } : made
     await records.tokens.add(row)
     await records.nodes.put(enrolled)
@@ -106,7 +106,7 @@ function checkName(before: NodeRow | undefined, { name, machineId, by }: Enrolme
   )
 }
 
-async function useUp(records: Records, { tokenId }: Principal, at: string): Promise<void> {
-  if (await records.tokens.useUp(tokenId, at)) return
+async function useUp(records: Records, { id }: Principal, at: string): Promise<void> {
+  if (await records.tokens.useUp(id, at)) return
   throw usedUp()
 }

@@ -2,6 +2,7 @@
  * An enrolment whose answer was lost is asked for again. The token that asked is used up by then, and may have been seen by
  * others since: only a secret that the caller made before the first request, and sent with it, shows that it is the same one.
  */
+import { isEnrolment } from '../access/rights.ts'
 import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { NodeRow } from '../records/nodes.ts'
@@ -24,7 +25,7 @@ export function isRepeated(
     node !== undefined &&
     retrySha256 !== null &&
     node.retrySha256 === retrySha256 &&
-    node.enrolledWith === by.tokenId &&
+    node.enrolledWith === by.id &&
     node.name === name &&
     node.environment === environment &&
     node.machineId === machineId &&
@@ -36,7 +37,7 @@ export function isRepeated(
 
 /** Before anything is told of nodes that there are. @throws {HubError} `auth.invalid`. */
 export async function refuseUsedUp(records: Records, { by }: Pick<Enrolment, 'by'>): Promise<void> {
-  if (by.role === 'enrol' && (await records.tokens.find(by.tokenId))?.revokedAt !== null) throw usedUp()
+  if (isEnrolment(by) && (await records.tokens.find(by.id))?.revokedAt !== null) throw usedUp()
 }
 
 export function usedUp(): HubError {

@@ -165,7 +165,9 @@ async function holdsOf(
     .toSorted((a, b) => comparePvr(a.pvr, b.pvr))
   const holds: HeldBuild[] = []
   for (const { build } of newer ? above.slice(0, 1) : above)
-    holds.push(await newHold(hub, { app, build, newer, environment, mask: true, reason, by, rollback }))
+    holds.push(
+      await newHold(hub, { app, build, newer, environment, mask: true, yank: false, reason, by, rollback }),
+    )
   return holds
 }
 

@@ -50,6 +50,16 @@ export interface Published {
   readonly changes: readonly { readonly path: string; readonly oid: Oid | null }[]
 }
 
+/** A change that is planned and signed. */
+export interface PreparedChange {
+  /** What it is when it is true; without a commit in a dry run. */
+  readonly published: Published
+  /** Makes it true. Belongs into a transaction. */
+  readonly record: (records: Records) => Promise<void>
+  /** Makes visible what is true. */
+  readonly show: () => Promise<void>
+}
+
 export class Overlay {
   readonly environment: string
   readonly repository: GitRepository
@@ -99,32 +109,57 @@ export class Overlay {
    * no file makes no revision, but its rows are kept all the same.
    */
   async publish(request: PublishRequest): Promise<Published> {
+    return await this.prepared(request, async (change) => {
+      if (request.dryRun === true) return change.published
+      await this.#needs.records.transaction(change.record)
+      await change.show()
+      return change.published
+    })
+  }
+
+  /**
+   * Runs `work` with the change planned and signed, and no other change of this overlay beside it: for changes that
+   * become true together with those of other overlays (`publish-together.ts`).
+   */
+  async prepared<T>(request: PublishRequest, work: (change: PreparedChange) => Promise<T>): Promise<T> {
     return await this.#turns.run('publish', async () => {
       await this.#catchUp()
-      const tree = this.#state?.tree ?? EMPTY_TREE
-      const { changes, blobs } = effectiveChanges(tree, await request.plan(tree))
-      // Refuses what cannot be, a file below a file for example, in a dry run too.
-      const changedTree = applyChanges(tree, changes)
-      const isRevision = changes.size > 0 || (await request.evenUnchanged?.()) === true
-      const number = (this.#state?.revision ?? 0) + (isRevision ? 1 : 0)
-      const listed = [...changes].map(([path, oid]) => ({ path, oid }))
-      this.#needs.steps.reached('revision.planned')
-      if (request.dryRun === true) return { revision: number, commit: null, changes: listed }
-      if (!isRevision) {
-        await this.#needs.records.transaction(async (records) => await request.record?.(records, number))
-        await request.beforeSwitch?.()
-        return { revision: number, commit: this.#state?.commit ?? null, changes: [] }
-      }
-      const revision = await this.#makeRevision(request, number, changedTree)
-      this.#needs.steps.reached('revision.signed')
-      const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === change.path }))
-      await this.#record(request, revision, recorded, blobs)
-      this.#needs.steps.reached('revision.recorded')
-      await request.beforeSwitch?.()
-      this.#needs.steps.reached('revision.mirrored')
-      await this.#catchUp(changedTree)
-      return { revision: number, commit: revision.commitOid as Oid, changes: listed }
+      return await work(await this.#prepare(request))
     })
+  }
+
+  async #prepare(request: PublishRequest): Promise<PreparedChange> {
+    const tree = this.#state?.tree ?? EMPTY_TREE
+    const { changes, blobs } = effectiveChanges(tree, await request.plan(tree))
+    // Refuses what cannot be, a file below a file for example, in a dry run too.
+    const changedTree = applyChanges(tree, changes)
+    const isRevision = changes.size > 0 || (await request.evenUnchanged?.()) === true
+    const number = (this.#state?.revision ?? 0) + (isRevision ? 1 : 0)
+    const listed = [...changes].map(([path, oid]) => ({ path, oid }))
+    this.#needs.steps.reached('revision.planned')
+    if (!isRevision || request.dryRun === true) {
+      const commit = request.dryRun === true ? null : (this.#state?.commit ?? null)
+      return {
+        published: { revision: number, commit, changes: listed },
+        record: async (records) => await request.record?.(records, number),
+        show: async () => await request.beforeSwitch?.(),
+      }
+    }
+    const revision = await this.#makeRevision(request, number, changedTree)
+    this.#needs.steps.reached('revision.signed')
+    const recorded = listed.map((change) => ({ ...change, byHand: request.byHand === change.path }))
+    return {
+      published: { revision: number, commit: revision.commitOid as Oid, changes: listed },
+      record: async (records) => {
+        await this.#record(records, request, { revision, changes: recorded, blobs })
+      },
+      show: async () => {
+        this.#needs.steps.reached('revision.recorded')
+        await request.beforeSwitch?.()
+        this.#needs.steps.reached('revision.mirrored')
+        await this.#catchUp(changedTree)
+      },
+    }
   }
 
   /** Makes visible what is recorded and not visible yet. Nothing to do is the ordinary case. */
@@ -160,17 +195,18 @@ export class Overlay {
   }
 
   async #record(
+    records: Records,
     request: PublishRequest,
-    revision: RevisionRow,
-    changes: readonly RecordedChange[],
-    blobs: ReadonlyMap<Oid, Buffer>,
+    made: {
+      readonly revision: RevisionRow
+      readonly changes: readonly RecordedChange[]
+      readonly blobs: ReadonlyMap<Oid, Buffer>
+    },
   ): Promise<void> {
-    await this.#needs.records.transaction(async (records) => {
-      for (const [oid, content] of blobs) await records.overlays.addBlob(oid, content)
-      await records.overlays.addRevision(revision, changes)
-      await request.record?.(records, revision.number)
-      this.#needs.steps.reached('revision.recording')
-    })
+    for (const [oid, content] of made.blobs) await records.overlays.addBlob(oid, content)
+    await records.overlays.addRevision(made.revision, made.changes)
+    await request.record?.(records, made.revision.number)
+    this.#needs.steps.reached('revision.recording')
   }
 
   /** `made`: the newest tree, where the caller has it. */

@@ -86,16 +86,18 @@ export function planSettings(
 
 /**
  * The package of one app: ebuilds, cache entries, Manifest and metadata.xml of the releases to list.
- * `builds` are all that the environment ever released; `description` is the app's.
+ * `builds` are all that the environment ever released; `description` is the app's; `pinned` are the numbers of builds that
+ * stay listed however old they are.
  */
 export function planApp(
   config: OverlayConfig,
   tree: Tree,
   builds: readonly ListedBuild[],
   description: string | null,
+  pinned: ReadonlySet<number> = new Set(),
 ): OverlayPlan {
   const plan = new Map<string, PlannedFile>()
-  const listed = newestReleases(builds, config.keepReleases)
+  const listed = newestReleases(builds, config.keepReleases, pinned)
   const [first] = listed
   if (!first) return plan
   const folder = `${first.category}/${first.pn}`
@@ -145,22 +147,27 @@ export function planMask(tree: Tree, withdrawn: readonly ListedBuild[], planned:
  * holds of one build are two entries: each is lifted for itself.
  */
 export function planHeldMask(tree: Tree, holds: readonly HeldBuild[], planned: OverlayPlan): OverlayPlan {
-  const entries = holds.flatMap(({ id, category, pn, pv, newer, reason, heldBy, heldAt }) => {
+  const entries = holds.flatMap(({ id, category, pn, pv, newer, yank, reason: why, heldBy, heldAt }) => {
     if (category === null || pn === null || pv === null) return []
     if (newer === 0 && !isListed(tree, planned, ebuildPath({ category, pn, pv }))) return []
     const atom = formatAtom(parseAtom(`${newer === 1 ? '>=' : '='}${category}/${pn}-${pv}`))
+    const reason = yank === 1 ? `Yanked: ${why}` : why
     return [{ id, atom, reason, by: heldBy, date: heldAt.slice(0, 10) }]
   })
   const sorted = entries.toSorted((a, b) => (`${a.atom} ${a.id}` < `${b.atom} ${b.id}` ? -1 : 1))
   return new Map([[HELD_MASK, sorted.length === 0 ? null : text(renderPackageMask(sorted))]])
 }
 
-/** The newest `count` by Portage's order of versions, newest first. */
-export function newestReleases(builds: readonly ListedBuild[], count: number): readonly ListedBuild[] {
+/** The newest `count` by Portage's order of versions, and of the others those that are pinned; newest first. */
+export function newestReleases(
+  builds: readonly ListedBuild[],
+  count: number,
+  pinned: ReadonlySet<number> = new Set(),
+): readonly ListedBuild[] {
   return builds
     .map((build) => ({ build, pvr: parsePvr(build.pv) }))
     .sort((a, b) => comparePvr(b.pvr, a.pvr))
-    .slice(0, count)
+    .filter(({ build }, place) => place < count || pinned.has(build.build))
     .map(({ build }) => build)
 }
 

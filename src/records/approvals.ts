@@ -18,14 +18,14 @@ export class ApprovalRecords {
 
   async find({
     promotion,
-    tokenId,
+    owner,
     policyVersion,
-  }: Pick<ApprovalRow, 'promotion' | 'tokenId' | 'policyVersion'>): Promise<ApprovalRow | undefined> {
+  }: Pick<ApprovalRow, 'promotion' | 'owner' | 'policyVersion'>): Promise<ApprovalRow | undefined> {
     return await this.#db
       .selectFrom('approvals')
       .selectAll()
       .where('promotion', '=', promotion)
-      .where('tokenId', '=', tokenId)
+      .where('owner', '=', owner)
       .where('policyVersion', '=', policyVersion)
       .executeTakeFirst()
   }

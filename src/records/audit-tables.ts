@@ -15,7 +15,8 @@ export interface AuditTable {
   node: string | null
   actor: string
   actorRole: string
-  tokenId: string | null
+  /** Of the token or person. */
+  actorId: string | null
   address: string | null
   requestId: string | null
   reason: string | null

@@ -37,6 +37,9 @@ export interface EventFilter {
   readonly environment: string | null
 }
 
+/** What concerns every environment where it names none. */
+const OF_ALL_ENVIRONMENTS = ['hold.set', 'hold.lifted', 'yank.set', 'yank.lifted']
+
 export class AuditRecords {
   readonly #db: Db
   readonly #growth: Growth
@@ -81,7 +84,7 @@ export class AuditRecords {
       query = query.where(({ eb, or, and }) =>
         or([
           eb('environment', '=', environment),
-          and([eb('environment', 'is', null), eb('type', 'in', ['hold.set', 'hold.lifted'])]),
+          and([eb('environment', 'is', null), eb('type', 'in', OF_ALL_ENVIRONMENTS)]),
         ]),
       )
     return query

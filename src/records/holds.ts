@@ -1,9 +1,11 @@
 /** Holds: apps and builds that nothing promotes until somebody lifts the hold. */
 import type { Selectable } from 'kysely'
+import type { Sight } from '../access/rights.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { HoldTable } from './schema.ts'
+import { isInSight } from './sight.ts'
 
 export type HoldRow = Selectable<HoldTable>
 
@@ -17,8 +19,9 @@ export type HeldBuild = HoldRow & {
 export interface HoldFilter {
   /** null: of every app. */
   readonly app: string | null
-  /** Those that bind in one of these, those of all environments among them; null: all. */
-  readonly environments: readonly string[] | null
+  /** Those that bind there, those of all environments among them; null: wherever they bind. */
+  readonly environment: string | null
+  readonly sight: Sight
   /** true: those that were not lifted; false: those that were; null: both. */
   readonly open: boolean | null
 }
@@ -52,11 +55,23 @@ export class HoldRecords {
   /** Those that the environment's overlay shows as a mask, oldest first. */
   async masksIn(environment: string): Promise<readonly HeldBuild[]> {
     return await this.#withBuild()
-      .where('holds.environment', '=', environment)
+      .where(({ or, eb }) =>
+        or([eb('holds.environment', '=', environment), eb('holds.environment', 'is', null)]),
+      )
       .where('holds.mask', '=', 1)
       .where('holds.liftedAt', 'is', null)
       .orderBy('holds.id')
       .execute()
+  }
+
+  /** By which the build is yanked, if it is. */
+  async yankOf(app: string, build: number): Promise<HeldBuild | undefined> {
+    return await this.#withBuild()
+      .where('holds.app', '=', app)
+      .where('holds.build', '=', build)
+      .where('holds.yank', '=', 1)
+      .where('holds.liftedAt', 'is', null)
+      .executeTakeFirst()
   }
 
   async ofRollback(rollback: string): Promise<readonly HeldBuild[]> {
@@ -64,14 +79,15 @@ export class HoldRecords {
   }
 
   /** Newest first. */
-  async list({ app, environments, open }: HoldFilter, request: PageRequest): Promise<Page<HeldBuild>> {
+  async list({ app, environment, sight, open }: HoldFilter, request: PageRequest): Promise<Page<HeldBuild>> {
     let query = this.#withBuild()
+      .where(isInSight('holds', sight))
       .orderBy('holds.id', 'desc')
       .limit(request.limit + 1)
     if (app !== null) query = query.where('holds.app', '=', app)
-    if (environments !== null) {
+    if (environment !== null) {
       query = query.where(({ or, eb }) =>
-        or([eb('holds.environment', 'is', null), eb('holds.environment', 'in', environments)]),
+        or([eb('holds.environment', 'is', null), eb('holds.environment', '=', environment)]),
       )
     }
     if (open !== null) query = query.where('holds.liftedAt', open ? 'is' : 'is not', null)

@@ -12,11 +12,11 @@ export class IdempotencyRecords {
     this.#db = db
   }
 
-  async find(tokenId: string, key: string): Promise<IdempotencyRow | undefined> {
+  async find(principal: string, key: string): Promise<IdempotencyRow | undefined> {
     return await this.#db
       .selectFrom('idempotencyKeys')
       .selectAll()
-      .where('tokenId', '=', tokenId)
+      .where('principal', '=', principal)
       .where('key', '=', key)
       .executeTakeFirst()
   }
@@ -26,7 +26,7 @@ export class IdempotencyRecords {
     await this.#db
       .insertInto('idempotencyKeys')
       .values(row)
-      .onConflict((conflict) => conflict.columns(['tokenId', 'key']).doNothing())
+      .onConflict((conflict) => conflict.columns(['principal', 'key']).doNothing())
       .execute()
   }
 

@@ -1,6 +1,7 @@
 /** Pages of builds: of one app or of all, those that hold a text, those that somebody may see. */
-import { sql } from 'kysely'
-import type { SelectQueryBuilder, Selectable, SqlBool } from 'kysely'
+import { expressionBuilder, sql } from 'kysely'
+import type { Expression, SelectQueryBuilder, Selectable, SqlBool } from 'kysely'
+import type { Reach, Sight } from '../access/rights.ts'
 import { contains } from './apps.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
@@ -13,10 +14,8 @@ export interface BuildFilter {
   readonly app?: string
   /** Part of the app's name, the version, the commit or the branch. */
   readonly search?: string
-  /** Only builds of these apps; null for all. */
-  readonly apps: readonly string[] | null
-  /** Only builds that are or were released in one of these environments; null for all. */
-  readonly environments: readonly string[] | null
+  /** Only builds that lie within it. */
+  readonly sight: Sight
 }
 
 /** A trigram needs as many; shorter texts are looked for in one row after another. */
@@ -96,31 +95,33 @@ function holds(search: string) {
 }
 
 /** Builds that the one who asks may see. */
-async function visible(db: Db, { apps, environments }: BuildFilter): Promise<Builds> {
-  let query = db.selectFrom('builds')
-  if (apps !== null) query = query.where('builds.app', 'in', apps)
-  if (environments === null) return query
-  if (await areFew(db, environments)) {
-    return query.where(({ eb, refTuple, selectFrom }) =>
-      eb(
+async function visible(db: Db, { sight }: BuildFilter): Promise<Builds> {
+  const conditions = await Promise.all(sight.map(async (reach) => await conditionOf(db, reach)))
+  return db.selectFrom('builds').where(({ or }) => or(conditions))
+}
+
+/** That a build is of the reach's apps, and was released in one of its environments. */
+async function conditionOf(db: Db, { apps, environments }: Reach): Promise<Expression<SqlBool>> {
+  const { and, eb, exists, refTuple, selectFrom } = expressionBuilder<Schema, 'builds'>()
+  const isOfApps = apps === null ? [] : [eb('builds.app', 'in', apps)]
+  if (environments === null) return and(isOfApps)
+  const isReleased = (await areFew(db, environments))
+    ? eb(
         refTuple('builds.app', 'builds.build'),
         'in',
         selectFrom('releases')
           .select(['releases.app', 'releases.build'])
           .where('releases.environment', 'in', environments)
           .$asTuple('app', 'build'),
-      ),
-    )
-  }
-  return query.where(({ exists, selectFrom }) =>
-    exists(
-      selectFrom('releases')
-        .select('releases.id')
-        .whereRef('releases.app', '=', 'builds.app')
-        .whereRef('releases.build', '=', 'builds.build')
-        .where('releases.environment', 'in', environments),
-    ),
-  )
+      )
+    : exists(
+        selectFrom('releases')
+          .select('releases.id')
+          .whereRef('releases.app', '=', 'builds.app')
+          .whereRef('releases.build', '=', 'builds.build')
+          .where('releases.environment', 'in', environments),
+      )
+  return and([...isOfApps, isReleased])
 }
 
 /** Whether these environments have released so little that the newest of it may lie far back in the archive. */

@@ -35,12 +35,12 @@ export class PartialUploadRecords {
     await this.#db.deleteFrom('partialUploads').where('id', '=', id).execute()
   }
 
-  /** A token's uploads that became no build yet, oldest first. */
-  async openOf(tokenId: string): Promise<readonly PartialUploadRow[]> {
+  /** The uploads of a token or person that became no build yet, oldest first. */
+  async openOf(principal: string): Promise<readonly PartialUploadRow[]> {
     return await this.#db
       .selectFrom('partialUploads')
       .selectAll()
-      .where('tokenId', '=', tokenId)
+      .where('principal', '=', principal)
       .where('build', 'is', null)
       .orderBy('id')
       .execute()

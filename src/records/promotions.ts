@@ -1,9 +1,11 @@
 /** Promotions: each request to publish a build in an environment, and how it ended. */
 import type { Selectable } from 'kysely'
+import type { Sight } from '../access/rights.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { PromotionTable } from './schema.ts'
+import { isInSight } from './sight.ts'
 
 export type PromotionRow = Selectable<PromotionTable>
 
@@ -23,7 +25,8 @@ export class PromotionRecords {
     change: Partial<
       Omit<
         PromotionRow,
-        'id' | 'app' | 'build' | 'environment' | 'requestedBy' | 'requestedWith' | 'requestedAt'
+        | ('id' | 'app' | 'build' | 'environment')
+        | ('requestedBy' | 'requestedWith' | 'requestedOwner' | 'requestedAt')
       >
     >,
   ): Promise<void> {
@@ -90,8 +93,8 @@ export class PromotionRecords {
   async list(
     filter: {
       readonly app: string | null
-      readonly apps: readonly string[] | null
-      readonly environments: readonly string[] | null
+      readonly environment: string | null
+      readonly sight: Sight
       /** true: those that have come to no end; false: those that have; null: all. */
       readonly open: boolean | null
     },
@@ -100,12 +103,12 @@ export class PromotionRecords {
     let query = this.#db
       .selectFrom('promotions')
       .selectAll()
+      .where(isInSight('promotions', filter.sight))
       .orderBy('id', 'desc')
       .limit(request.limit + 1)
     if (request.cursor !== null) query = query.where('id', '<', request.cursor)
     if (filter.app !== null) query = query.where('app', '=', filter.app)
-    if (filter.apps !== null) query = query.where('app', 'in', filter.apps)
-    if (filter.environments !== null) query = query.where('environment', 'in', filter.environments)
+    if (filter.environment !== null) query = query.where('environment', '=', filter.environment)
     if (filter.open !== null) query = query.where('finishedAt', filter.open ? 'is' : 'is not', null)
     return pageOf(await query.execute(), request.limit, (row) => row.id)
   }

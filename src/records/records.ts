@@ -12,6 +12,7 @@ import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
 import { PackageChangeRecords } from './package-changes.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
+import { PinRecords } from './pins.ts'
 import { PolicyRecords } from './policies.ts'
 import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
@@ -37,6 +38,7 @@ export class Records {
   readonly packageChanges: PackageChangeRecords
   readonly rollbacks: RollbackRecords
   readonly holds: HoldRecords
+  readonly pins: PinRecords
   readonly nodes: NodeRecords
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
@@ -63,6 +65,7 @@ export class Records {
     this.packageChanges = new PackageChangeRecords(db)
     this.rollbacks = new RollbackRecords(db)
     this.holds = new HoldRecords(db)
+    this.pins = new PinRecords(db)
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)

@@ -1,10 +1,12 @@
 /** Releases: that a build is, or was, published in an environment. */
 import type { Selectable } from 'kysely'
+import type { Sight } from '../access/rights.ts'
 import type { BuildRow } from './builds.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
 import type { ReleaseTable } from './schema.ts'
+import { isInSight } from './sight.ts'
 
 export type ReleaseRow = Selectable<ReleaseTable>
 export type ReleasedBuild = BuildRow & { readonly release: ReleaseRow }
@@ -141,12 +143,17 @@ export class ReleaseRecords {
   /** Newest first. */
   async list(
     environment: string,
-    request: PageRequest & { readonly app: string | null; readonly state: string | null },
+    request: PageRequest & {
+      readonly app: string | null
+      readonly state: string | null
+      readonly sight: Sight
+    },
   ): Promise<Page<ReleasedBuild>> {
     let query = this.#db
       .selectFrom('releases')
       .selectAll()
       .where('environment', '=', environment)
+      .where(isInSight('releases', request.sight))
       .orderBy('id', 'desc')
       .limit(request.limit + 1)
     if (request.cursor !== null) query = query.where('id', '<', request.cursor)

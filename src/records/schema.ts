@@ -38,6 +38,7 @@ export interface Schema {
   rollbacks: RollbackTable
   environmentRollbacks: EnvironmentRollbackTable
   holds: HoldTable
+  pins: PinTable
   checks: CheckTable
   checkReports: CheckReportTable
   policies: PolicyTable
@@ -126,8 +127,10 @@ export interface PromotionTable {
   /** 1: publish again what was withdrawn from there. */
   liftWithdrawal: number
   requestedBy: string
-  /** The token that asked; null: a policy did, or it is from before this was kept. */
+  /** The id of the token or person that asked; null: a policy did, or it is from before this was kept. */
   requestedWith: string | null
+  /** Who is behind the request, or behind the upload that a policy asked for; null: it is not known. */
+  requestedOwner: string | null
   requestedAt: string
   finishedAt: string | null
   releaseId: string | null
@@ -138,6 +141,8 @@ export interface PromotionTable {
   /** Why somebody skips the waiting; null: nobody does. */
   overrideReason: string | null
   overrideBy: string | null
+  /** Who is behind that. */
+  overrideOwner: string | null
   /** The promotion that took its place. */
   supersededBy: string | null
 }
@@ -189,13 +194,16 @@ export interface TokenTable {
   maySendCommands: number
   secretSha256: string
   createdBy: string
+  /** The person or token that stands behind it: `Principal.owner`. */
+  owner: string
   createdAt: string
   expiresAt: string | null
   revokedAt: string | null
 }
 
 export interface IdempotencyKeyTable {
-  tokenId: string
+  /** The id of the token or person that sent it. */
+  principal: string
   key: string
   fingerprint: string
   status: number
@@ -205,8 +213,8 @@ export interface IdempotencyKeyTable {
 
 export interface PartialUploadTable {
   id: string
-  /** Who began it. */
-  tokenId: string
+  /** The id of the token or person that began it. */
+  principal: string
   sizeBytes: number
   /** So much of the file survives a power cut; what lies beyond in it counts for nothing. */
   offsetBytes: number
@@ -301,8 +309,10 @@ export interface HoldTable {
   newer: number
   /** null: in all environments. */
   environment: string | null
-  /** 1: its builds are masked in the environment's overlay. */
+  /** 1: its builds are masked in the overlay of each environment in which it binds. */
   mask: number
+  /** 1: its build is yanked: held and masked everywhere, for a reason that all may read. */
+  yank: number
   /** The rollback of an environment that set it; null: a person did. */
   rollback: string | null
   reason: string
@@ -314,6 +324,15 @@ export interface HoldTable {
   liftedAt: string | null
   liftedRevision: number | null
   liftReason: string | null
+}
+
+/** Builds that no retention takes away, until somebody unpins them. */
+export interface PinTable {
+  app: string
+  build: number
+  reason: string
+  pinnedBy: string
+  pinnedAt: string
 }
 
 /** One result that CI or a person told of a build; a later one of the same stage and name counts instead. */
@@ -360,7 +379,10 @@ export interface ApprovalTable {
   id: string
   promotion: string
   by: string
-  tokenId: string
+  /** The id of the token or person that gave it. */
+  approver: string
+  /** Who is behind the approver: the same one counts once. */
+  owner: string
   /** The approver's role when it was given. */
   role: string
   /** The version of the policy that it was given by: it counts for no other. */

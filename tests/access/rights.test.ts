@@ -1,100 +1,145 @@
 import { describe, expect, test } from 'vitest'
-import { may, sightOf } from '../../src/access/rights.ts'
-import type { Principal, Right, Role } from '../../src/access/rights.ts'
+import { EVERYTHING, isEnrolment, may, rolesIn, roleText, sightOf } from '../../src/access/rights.ts'
+import type { Grant, Principal, Reach, Right, Role } from '../../src/access/rights.ts'
 
-const UNSCOPED: readonly Right[] = [
+const SHOP = { app: 'shop', environment: 'staging' } as const
+
+const RIGHTS: readonly Right[] = [
   { to: 'administer' },
   { to: 'upload', app: 'shop' },
   { to: 'begin uploads' },
-  { to: 'promote', environment: 'staging' },
-  { to: 'read', environment: 'staging' },
-  { to: 'enrol', environment: 'staging' },
-  { to: 'act as node', node: 'web1' },
-  { to: 'see nodes', environment: 'staging' },
   { to: 'report checks of', app: 'shop' },
   { to: 'vouch for', app: 'shop' },
-  { to: 'approve', environment: 'staging' },
+  { to: 'promote', ...SHOP },
+  { to: 'approve', ...SHOP },
+  { to: 'read', environment: 'staging' },
+  { to: 'see', ...SHOP },
+  { to: 'see', app: null, environment: 'staging' },
+  { to: 'see nodes', environment: 'staging' },
+  { to: 'enrol', environment: 'staging' },
+  { to: 'act as node', node: 'web1' },
 ]
 
-function principal(role: Role, scope: Partial<Principal> = {}): Principal {
-  return {
-    tokenId: 'tok_1',
-    name: 'somebody',
-    role,
-    apps: null,
-    environments: null,
-    node: null,
-    maySendCommands: true,
-    ...scope,
-  }
+const ALL: Reach = { apps: null, environments: null }
+
+function principal(grants: readonly Grant[], node: string | null = null): Principal {
+  return { kind: 'token', id: 'tok_1', name: 'x', grants, node, maySendCommands: true, owner: 'tok_1' }
 }
 
-test.each<[Role, readonly boolean[]]>([
-  ['administrator', [true, true, true, true, true, true, true, true, true, true, true]],
-  ['uploader', [false, true, true, false, false, false, false, false, true, false, false]],
-  ['promoter', [false, false, false, true, true, false, false, true, false, true, true]],
-  ['approver', [false, false, false, false, true, false, false, true, false, true, true]],
+const withRole = (role: Role, reach: Partial<Reach> = {}, node: string | null = null): Principal =>
+  principal([{ role, ...ALL, ...reach }], node)
+
+const rightsOf = (who: Principal): readonly string[] =>
+  RIGHTS.filter((right) => may(who, right)).map((right) =>
+    right.to === 'see' && right.app === null ? 'see something' : right.to,
+  )
+
+const DECIDES = ['vouch for', 'approve', 'read', 'see', 'see something', 'see nodes']
+const MANAGES = ['vouch for', 'promote', 'approve', 'read', 'see', 'see something', 'see nodes']
+const DEVELOPS = ['upload', 'begin uploads', 'report checks of', 'see', 'see something']
+const ELSEWHERE = ['vouch for', 'read', 'see', 'see something', 'see nodes']
+
+/** What a grant of each role and reach allows in staging, of the app shop, to the node web1. */
+test.each<[Role, Partial<Reach>, readonly string[]]>([
+  [
+    'administrator',
+    {},
+    RIGHTS.map((right) => (right.to === 'see' && right.app === null ? 'see something' : right.to)),
+  ],
+  ['release-manager', {}, MANAGES],
+  ['release-manager', { environments: ['staging'] }, MANAGES],
+  // Who promotes in one environment compares it with the others.
+  ['release-manager', { environments: ['production'] }, ELSEWHERE],
+  ['release-manager', { environments: [] }, []],
+  ['release-manager', { apps: ['shop'] }, ['vouch for', 'promote', 'approve', 'see', 'see something']],
+  [
+    'release-manager',
+    { apps: ['shop'], environments: ['staging'] },
+    ['vouch for', 'promote', 'approve', 'see', 'see something'],
+  ],
+  [
+    'release-manager',
+    { apps: ['shop'], environments: ['production'] },
+    ['vouch for', 'see', 'see something'],
+  ],
+  ['release-manager', { apps: ['cart'], environments: ['staging'] }, ['see something']],
+  ['release-manager', { apps: [] }, []],
+  ['approver', {}, DECIDES],
+  ['approver', { environments: ['production'] }, ELSEWHERE],
+  ['approver', { apps: ['shop'] }, ['vouch for', 'approve', 'see', 'see something']],
+  ['approver', { apps: ['cart'] }, ['see something']],
+  ['developer', {}, DEVELOPS],
+  ['developer', { apps: ['shop'] }, DEVELOPS],
+  ['developer', { apps: ['cart'] }, ['begin uploads', 'see something']],
+  ['developer', { apps: [] }, []],
+  ['reader', {}, ['read', 'see', 'see something', 'see nodes']],
+  ['reader', { environments: ['staging'] }, ['read', 'see', 'see something', 'see nodes']],
+  ['reader', { environments: ['production'] }, []],
+  // An overlay shows all apps: who may see one of them does not get it.
+  ['reader', { apps: ['shop'], environments: ['staging'] }, ['see', 'see something']],
+  ['reader', { apps: ['cart'], environments: ['staging'] }, ['see something']],
+  ['reader', { apps: ['shop'], environments: ['production'] }, []],
+  ['node', {}, ['read', 'see', 'see something']],
+  ['node', { environments: ['production'] }, []],
+  ['node', { environments: [] }, []],
   // Without an environment it could make nodes anywhere: it makes none.
-  ['enrol', [false, false, false, false, false, false, false, false, false, false, false]],
-  ['node', [false, false, false, false, true, false, false, false, false, false, false]],
-  ['reader', [false, false, false, false, true, false, false, true, false, false, false]],
-])(
-  '%s may administer, upload, begin uploads, promote, read, enrol, act as a node, see nodes, report checks, vouch, approve: %j',
-  (role, allowed) => {
-    expect(UNSCOPED.map((right) => may(principal(role), right))).toEqual(allowed)
-  },
-)
-
-describe('a scope', () => {
-  test('of apps limits an uploader to them', () => {
-    const uploader = principal('uploader', { apps: ['shop'] })
-    expect(may(uploader, { to: 'upload', app: 'shop' })).toBe(true)
-    expect(may(uploader, { to: 'upload', app: 'desk' })).toBe(false)
-  })
-
-  test.each<[Role, 'promote' | 'read']>([
-    ['promoter', 'promote'],
-    ['node', 'read'],
-    ['reader', 'read'],
-  ])('of environments limits what a %s may %s', (role, to) => {
-    const scoped = principal(role, { environments: ['staging'] })
-    expect(may(scoped, { to, environment: 'staging' })).toBe(true)
-    expect(may(scoped, { to, environment: 'production' })).toBe(false)
-  })
-
-  test('of nothing allows nothing', () => {
-    expect(may(principal('node', { environments: [] }), { to: 'read', environment: 'staging' })).toBe(false)
-    expect(may(principal('uploader', { apps: [] }), { to: 'upload', app: 'shop' })).toBe(false)
-    expect(may(principal('uploader', { apps: [] }), { to: 'begin uploads' })).toBe(false)
-    expect(may(principal('uploader', { apps: [] }), { to: 'report checks of', app: 'shop' })).toBe(false)
-    expect(may(principal('promoter', { environments: [] }), { to: 'vouch for', app: 'shop' })).toBe(false)
-  })
-
-  test('of environments does not keep a promoter from reading: who promotes compares', () => {
-    const promoter = principal('promoter', { environments: ['staging'] })
-    expect(may(promoter, { to: 'read', environment: 'production' })).toBe(true)
-  })
+  ['enrol', {}, []],
+  ['enrol', { environments: ['staging'] }, ['enrol']],
+  ['enrol', { environments: ['production'] }, []],
+])('%s of %j may %j', (role, reach, allowed) => {
+  expect(rightsOf(withRole(role, reach))).toEqual(allowed)
 })
 
-test('an enrolment is for its environment, and a node is itself alone', () => {
-  const enrolment = principal('enrol', { environments: ['staging'] })
-  expect(may(enrolment, { to: 'enrol', environment: 'staging' })).toBe(true)
-  expect(may(enrolment, { to: 'enrol', environment: 'production' })).toBe(false)
-  expect(may(enrolment, { to: 'read', environment: 'staging' })).toBe(false)
-  const bound = principal('enrol', { environments: ['staging'], node: 'web1' })
+test('an enrolment is no node, and a node is itself alone', () => {
+  const bound = withRole('enrol', { environments: ['staging'] }, 'web1')
   expect(may(bound, { to: 'act as node', node: 'web1' })).toBe(false)
-  const node = principal('node', { environments: ['staging'], node: 'web1' })
+  expect([isEnrolment(bound), isEnrolment(withRole('node'))]).toEqual([true, false])
+  const node = withRole('node', { environments: ['staging'] }, 'web1')
   expect(may(node, { to: 'act as node', node: 'web1' })).toBe(true)
   expect(may(node, { to: 'act as node', node: 'web2' })).toBe(false)
-  expect(may(node, { to: 'see nodes', environment: 'staging' })).toBe(false)
+  expect(may(node, { to: 'begin uploads' })).toBe(true)
+})
+
+describe('several grants', () => {
+  const both = principal([
+    { role: 'developer', apps: ['shop'], environments: null },
+    { role: 'release-manager', apps: ['cart'], environments: ['staging'] },
+    { role: 'approver', apps: null, environments: ['production'] },
+  ])
+
+  test('allow what one of them allows, and do not lend each other their bounds', () => {
+    expect(may(both, { to: 'upload', app: 'shop' })).toBe(true)
+    expect(may(both, { to: 'upload', app: 'cart' })).toBe(false)
+    expect(may(both, { to: 'promote', app: 'cart', environment: 'staging' })).toBe(true)
+    expect(may(both, { to: 'promote', app: 'shop', environment: 'staging' })).toBe(false)
+    expect(may(both, { to: 'promote', app: 'cart', environment: 'production' })).toBe(false)
+    expect(may(both, { to: 'approve', app: 'shop', environment: 'production' })).toBe(true)
+  })
+
+  test('are the roles that hold where it is asked', () => {
+    expect(rolesIn(both, { app: 'cart', environment: 'staging' })).toEqual(['release-manager'])
+    expect(rolesIn(both, { app: 'cart', environment: 'production' })).toEqual(['approver'])
+    expect(rolesIn(both, { app: 'shop', environment: 'production' })).toEqual(['developer', 'approver'])
+    expect(rolesIn(both, { app: 'desk', environment: 'staging' })).toEqual([])
+    expect(roleText(both)).toBe('developer release-manager approver')
+    expect(roleText(principal([]))).toBe('nothing')
+  })
+
+  test('see what one of them sees; all, where one does', () => {
+    expect(sightOf(principal([]))).toEqual([])
+    expect(sightOf(both)).toEqual(EVERYTHING)
+    expect(sightOf(principal(both.grants.slice(0, 2)))).toEqual([
+      { apps: ['shop'], environments: null },
+      { apps: ['cart'], environments: null },
+    ])
+  })
 })
 
 test('each role sees builds by apps, by environments or without limit', () => {
-  const scope = { apps: ['shop'], environments: ['staging'] }
-  expect(sightOf(principal('administrator', scope))).toEqual({ apps: null, environments: null })
-  expect(sightOf(principal('enrol', scope))).toEqual({ apps: [], environments: [] })
-  expect(sightOf(principal('promoter', scope))).toEqual({ apps: null, environments: null })
-  expect(sightOf(principal('uploader', scope))).toEqual({ apps: ['shop'], environments: null })
-  for (const role of ['node', 'reader'] as const)
-    expect(sightOf(principal(role, scope))).toEqual({ apps: null, environments: ['staging'] })
+  const reach = { apps: ['shop'], environments: ['staging'] }
+  expect(sightOf(withRole('administrator', reach))).toEqual(EVERYTHING)
+  expect(sightOf(withRole('enrol', reach))).toEqual([])
+  for (const role of ['release-manager', 'approver', 'developer'] as const)
+    expect(sightOf(withRole(role, reach))).toEqual([{ apps: ['shop'], environments: null }])
+  for (const role of ['node', 'reader'] as const) expect(sightOf(withRole(role, reach))).toEqual([reach])
 })

@@ -25,8 +25,8 @@ interface Route {
   readonly refusal?: string
 }
 
-const EVERYBODY = ['uploader', 'promoter', 'approver', 'node', 'reader']
-const READERS = ['promoter', 'approver', 'node', 'reader']
+const EVERYBODY = ['release-manager', 'approver', 'developer', 'reader', 'node']
+const READERS = ['release-manager', 'approver', 'node', 'reader']
 
 const REPORT = {
   ...{ at: '2026-01-02T03:04:05Z', portage: '3.0.82', hubNode: '0.1.0' },
@@ -50,12 +50,12 @@ const ROUTES: readonly Route[] = [
   {
     call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
     body: { stage: 'commit', name: 'unit', status: 'passed' },
-    allowed: ['uploader'],
+    allowed: ['developer'],
   },
   {
     call: 'POST /api/v1/apps/shop/builds/1/checks?dryRun=true',
     body: { stage: 'manual', name: 'looked at', status: 'passed' },
-    allowed: ['promoter', 'approver'],
+    allowed: ['release-manager', 'approver'],
   },
   { call: 'GET /api/v1/apps/shop/builds/1/checks', allowed: EVERYBODY },
   { call: 'GET /api/v1/apps/shop/builds/1/checks/$check', allowed: EVERYBODY },
@@ -64,31 +64,47 @@ const ROUTES: readonly Route[] = [
     call: 'POST /api/v1/apps/shop/builds?dryRun=true',
     body: formBody({ tarball: BYTES }),
     type: FORM_TYPE,
-    allowed: ['uploader'],
+    allowed: ['developer'],
   },
-  { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['uploader'] },
+  { call: 'PUT /api/v1/apps/shop/builds/9/tarball?dryRun=true', body: BYTES, allowed: ['developer'] },
   {
     call: 'POST /api/v1/apps/shop/builds?dryRun=true',
     body: { upload: '$upload' },
-    allowed: ['uploader'],
+    allowed: ['developer'],
   },
   {
     call: 'POST /api/v1/uploads?dryRun=true',
     headers: { ...TUS, 'Upload-Length': '5' },
-    allowed: ['uploader'],
+    allowed: ['developer'],
   },
-  { call: 'GET /api/v1/uploads/$upload', allowed: ['uploader'] },
+  { call: 'GET /api/v1/uploads/$upload', allowed: ['developer'] },
   {
     call: 'PATCH /api/v1/uploads/$upload',
     headers: { ...TUS, ...chunkHead(BYTES.byteLength) },
-    allowed: ['uploader'],
+    allowed: ['developer'],
   },
-  { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['uploader'] },
+  { call: 'DELETE /api/v1/uploads/$upload?dryRun=true', headers: TUS, allowed: ['developer'] },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/yank?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/unyank?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'], refusal: 'yank.unknown' },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/pin?dryRun=true',
+    ...{ body: { reason: 'x' }, allowed: ['release-manager'] },
+  },
+  {
+    call: 'POST /api/v1/apps/shop/builds/1/unpin?dryRun=true',
+    ...{ allowed: ['release-manager'], refusal: 'pin.unknown' },
+  },
   { call: 'GET /api/v1/environments', allowed: EVERYBODY },
-  { call: 'GET /api/v1/environments/staging', allowed: READERS },
-  { call: 'GET /api/v1/environments/staging/policy', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging', allowed: EVERYBODY },
+  { call: 'GET /api/v1/environments/staging/policy', allowed: EVERYBODY },
   { call: 'PUT /api/v1/environments/staging/policy?dryRun=true', body: {}, allowed: [] },
-  { call: 'GET /api/v1/environments/staging/releases', allowed: READERS },
+  { call: 'GET /api/v1/environments/staging/releases', allowed: EVERYBODY },
   { call: 'GET /api/v1/environments/staging/feed.atom', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions', allowed: READERS },
   { call: 'GET /api/v1/environments/staging/revisions/2', allowed: READERS },
@@ -99,37 +115,41 @@ const ROUTES: readonly Route[] = [
   {
     call: 'POST /api/v1/environments/staging/releases/$release/withdraw?dryRun=true',
     body: { reason: 'x' },
-    allowed: ['promoter'],
+    allowed: ['release-manager'],
   },
   {
     call: 'POST /api/v1/environments/staging/holds?dryRun=true',
     body: { app: 'shop', reason: 'x' },
-    allowed: ['promoter'],
+    allowed: ['release-manager'],
   },
-  { call: 'POST /api/v1/holds?dryRun=true', body: { app: 'shop', reason: 'x' }, allowed: ['promoter'] },
-  { call: 'GET /api/v1/environments/staging/holds', allowed: READERS },
-  { call: 'GET /api/v1/holds', allowed: READERS },
-  { call: 'GET /api/v1/holds/$hold', allowed: READERS },
-  { call: 'POST /api/v1/holds/$hold/lift?dryRun=true', body: { reason: 'x' }, allowed: ['promoter'] },
+  {
+    call: 'POST /api/v1/holds?dryRun=true',
+    body: { app: 'shop', reason: 'x' },
+    allowed: ['release-manager'],
+  },
+  { call: 'GET /api/v1/environments/staging/holds', allowed: EVERYBODY },
+  { call: 'GET /api/v1/holds', allowed: EVERYBODY },
+  { call: 'GET /api/v1/holds/$hold', allowed: EVERYBODY },
+  { call: 'POST /api/v1/holds/$hold/lift?dryRun=true', body: { reason: 'x' }, allowed: ['release-manager'] },
   { call: 'GET /api/v1/digests/$sha256', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions', allowed: EVERYBODY },
   { call: 'GET /api/v1/promotions/$promotion', allowed: EVERYBODY },
   {
     call: 'POST /api/v1/promotions?dryRun=true',
     body: { app: 'shop', build: 1, environment: 'staging' },
-    allowed: ['promoter'],
+    allowed: ['release-manager'],
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/approve?dryRun=true', body: {} },
-    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
+    ...{ allowed: ['release-manager', 'approver'], refusal: 'promotion.ended' },
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/reject?dryRun=true', body: { reason: 'x' } },
-    ...{ allowed: ['promoter', 'approver'], refusal: 'promotion.ended' },
+    ...{ allowed: ['release-manager', 'approver'], refusal: 'promotion.ended' },
   },
   {
     ...{ call: 'POST /api/v1/promotions/$promotion/cancel?dryRun=true', body: { reason: 'x' } },
-    ...{ allowed: ['promoter'], refusal: 'promotion.ended' },
+    ...{ allowed: ['release-manager'], refusal: 'promotion.ended' },
   },
   { call: 'GET /api/v1/keys', allowed: [] },
   { call: 'POST /api/v1/keys?dryRun=true', body: { purpose: 'overlay' }, allowed: [] },
@@ -158,8 +178,8 @@ const ROUTES: readonly Route[] = [
     body: { name: 'web2', environment: 'staging' },
     allowed: ['enrol'],
   },
-  { call: 'GET /api/v1/nodes', allowed: ['promoter', 'approver', 'reader'] },
-  { call: 'GET /api/v1/nodes/web1', allowed: ['promoter', 'approver', 'reader'] },
+  { call: 'GET /api/v1/nodes', allowed: ['release-manager', 'approver', 'reader'] },
+  { call: 'GET /api/v1/nodes/web1', allowed: ['release-manager', 'approver', 'reader'] },
   { call: 'DELETE /api/v1/nodes/web1?dryRun=true', allowed: [] },
   { call: 'POST /api/v1/nodes/web1/report?dryRun=true', body: REPORT, allowed: [] },
   { call: 'GET /nodes/web1/etc/portage/hub/fetch', allowed: [] },
@@ -248,7 +268,7 @@ beforeAll(async () => {
   await keepPoint(await enrolNode(hub, 'web1'))
   for (const role of ROLES)
     tokens.set(role, await hub.token(role, role === 'enrol' ? { environments: ['staging'] } : {}))
-  ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('uploader') ?? '' })
+  ids['$upload'] = await finished(hub, BYTES, { token: tokens.get('developer') ?? '' })
 })
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
@@ -361,7 +381,7 @@ describe('a token', () => {
   })
 
   test('that was revoked is none, and stays so', async () => {
-    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
     const { id, token } = made.body as { id: string; token: string }
     expect((await call(WHOAMI, bearer(token))).status).toBe(200)
     const revoke = async () => await hub.as().delete(`/api/v1/tokens/${id}`)
@@ -374,7 +394,7 @@ describe('a token', () => {
   })
 
   test('that a dry run would revoke goes on', async () => {
-    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+    const made = await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
     await hub.as().delete(`/api/v1/tokens/${made.body.id}?dryRun=true`)
     expect((await call(WHOAMI, bearer(made.body.token))).status).toBe(200)
   })

@@ -15,14 +15,14 @@ describe('making a token', () => {
     const made = await hub
       .as()
       .post('/api/v1/tokens')
-      .send({ name: 'ci of shop', role: 'uploader', apps: ['shop'], expiresIn: '90d' })
+      .send({ name: 'ci of shop', role: 'developer', apps: ['shop'], expiresIn: '90d' })
     expect(made.status).toBe(201)
     expect(made.headers['cache-control']).toBe('no-store')
     const { token, ...record } = made.body
     expect(token).toMatch(/^phub_[A-Za-z0-9_-]{43}$/)
     expect(record).toMatchObject({
       name: 'ci of shop',
-      role: 'uploader',
+      role: 'developer',
       apps: ['shop'],
       environments: null,
       createdBy: 'HUB_ADMIN_TOKEN',
@@ -38,12 +38,16 @@ describe('making a token', () => {
     [{ name: 'a\nb', role: 'reader' }, 400, 'request.invalid'],
     [{ name: 'x', role: 'reader', expiresIn: '0d' }, 400, 'request.invalid'],
     [{ name: 'x', role: 'reader', expiresIn: '1y' }, 400, 'request.invalid'],
-    [{ name: 'x', role: 'reader', apps: ['shop'] }, 400, 'request.invalid'],
-    [{ name: 'x', role: 'uploader', environments: ['staging'] }, 400, 'request.invalid'],
+    [{ name: 'x', role: 'node', apps: ['shop'] }, 400, 'request.invalid'],
+    [{ name: 'x', role: 'enrol' }, 400, 'request.invalid'],
+    [{ name: 'x', role: 'enrol', environment: 'moon' }, 404, 'environment.unknown'],
+    [{ name: 'x', role: 'enrol', environment: 'staging', environments: ['staging'] }, 400, 'request.invalid'],
+    [{ name: 'x', role: 'reader', environment: 'staging' }, 400, 'request.invalid'],
+    [{ name: 'x', role: 'developer', environments: ['staging'] }, 400, 'request.invalid'],
     [{ name: 'x', role: 'administrator', apps: ['shop'] }, 400, 'request.invalid'],
     [{ name: 'x', role: 'node', environments: [] }, 400, 'request.invalid'],
     [{ name: 'x', role: 'node', environments: ['moon'] }, 404, 'environment.unknown'],
-    [{ name: 'x', role: 'uploader', apps: ['Shop'] }, 422, 'app.invalid_name'],
+    [{ name: 'x', role: 'developer', apps: ['Shop'] }, 422, 'app.invalid_name'],
     [{ name: 'x', role: 'reader', more: 1 }, 400, 'request.invalid'],
   ])('of %j is refused', async (body, status, code) => {
     await using hub = await createTestHub()
@@ -66,6 +70,38 @@ describe('making a token', () => {
       status: 404,
       code: 'token.unknown',
     })
+  })
+})
+
+test('the names that roles had before are taken, and answered by those that they have now', async () => {
+  await using hub = await createTestHub()
+  const make = async (body: object) =>
+    (
+      await hub
+        .as()
+        .post('/api/v1/tokens')
+        .send({ name: 'x', ...body })
+    ).body as { role: string }
+  expect(await make({ role: 'uploader', apps: ['shop'] })).toMatchObject({ role: 'developer' })
+  expect(await make({ role: 'promoter', apps: ['shop'], environments: ['staging'] })).toMatchObject({
+    ...{ role: 'release-manager', apps: ['shop'], environments: ['staging'] },
+  })
+  expect(await make({ role: 'enrol', environment: 'staging' })).toMatchObject({ environments: ['staging'] })
+  const policy = { approvals: { count: 1, roles: ['promoter'] }, override: { roles: ['promoter'] } }
+  expect((await hub.as().put('/api/v1/environments/production/policy').send(policy)).body).toMatchObject({
+    ...{ approvals: { roles: ['release-manager'] }, override: { roles: ['release-manager'] } },
+  })
+})
+
+test('a token is of whoever made it, and so are those that it makes', async () => {
+  await using hub = await createTestHub()
+  const { id } = (await hub.as().get('/api/v1/whoami')).body
+  const second = await hub.token('administrator')
+  const made = await hub.as(second).post('/api/v1/tokens').send({ name: 'x', role: 'reader' })
+  expect(made.body).toMatchObject({ owner: id, createdBy: 'a administrator' })
+  expect((await hub.as(made.body.token).get('/api/v1/whoami')).body).toEqual({
+    ...{ kind: 'token', id: made.body.id, name: 'x', role: 'reader', apps: null, environments: null },
+    ...{ node: null, grants: [{ role: 'reader', apps: null, environments: null }] },
   })
 })
 
@@ -104,12 +140,16 @@ describe('what somebody sees', () => {
     return body.items.map(({ id }: { id: string }) => id).sort()
   }
 
-  test('as an uploader of one app is that app and no environment', async () => {
+  test('as a developer of one app is that app, wherever it is', async () => {
     await using hub = await openScene()
-    const token = await hub.token('uploader', { apps: ['shop'] })
+    const token = await hub.token('developer', { apps: ['shop'] })
     expect(await ids(hub, token, '/apps')).toEqual(['shop'])
     expect(await ids(hub, token, '/builds')).toEqual(['shop/1', 'shop/2'])
-    expect(await ids(hub, token, '/environments')).toEqual([])
+    expect(await ids(hub, token, '/environments')).toEqual(['production', 'staging'])
+    const releases = (await hub.as(token).get('/api/v1/environments/staging/releases')).body.items
+    expect(releases.map(({ app }: { app: string }) => app)).toEqual(['shop'])
+    for (const path of ['/environments/staging/revisions', '/environments/staging/feed.atom'])
+      expect((await hub.as(token).get(`/api/v1${path}`)).status, path).toBe(403)
     const promotions = (await hub.as(token).get('/api/v1/promotions')).body.items
     expect(promotions.map(({ app }: { app: string }) => app)).toEqual(['shop'])
     const ofDesk = (await hub.as().get('/api/v1/promotions?app=desk')).body.items[0].id
@@ -168,16 +208,54 @@ describe('what somebody sees', () => {
     }
   })
 
-  test.each(['administrator', 'promoter'])('as a %s is everything', async (role) => {
+  test.each(['administrator', 'release-manager'])('as a %s is everything', async (role) => {
     await using hub = await openScene()
     const token = await hub.token(role)
     expect(await ids(hub, token, '/builds')).toEqual(['desk/1', 'shop/1', 'shop/2'])
     expect(await ids(hub, token, '/environments')).toEqual(['production', 'staging'])
   })
 
-  test('as a promoter of staging only, production cannot be changed', async () => {
+  test('as a reader of one app in one environment is what became of it there', async () => {
     await using hub = await openScene()
-    const token = await hub.token('promoter', { environments: ['staging'] })
+    const token = await hub.token('reader', { apps: ['desk'], environments: ['production'] })
+    expect(await ids(hub, token, '/apps')).toEqual(['desk'])
+    expect(await ids(hub, token, '/builds')).toEqual(['desk/1'])
+    expect(await ids(hub, token, '/environments')).toEqual(['production'])
+    const { body: build } = await hub.as(token).get('/api/v1/apps/desk/builds/1')
+    expect(build.releases.map((r: { environment: string }) => r.environment)).toEqual(['production'])
+    const { body } = await hub.as(token).get('/api/v1/promotions')
+    expect(body.items.map((p: object) => p)).toMatchObject([{ app: 'desk', environment: 'production' }])
+    for (const path of ['/overlays/production.zip', '/distfiles/production/hub-desk-0_p1.tar.gz'])
+      expect((await hub.as(token).get(path)).body, path).toMatchObject({ code: 'auth.forbidden' })
+  })
+
+  test('as a release manager of one app in staging, neither another app nor production can be changed', async () => {
+    await using hub = await openScene()
+    const token = await hub.token('release-manager', { apps: ['shop'], environments: ['staging'] })
+    await hub.upload('desk', tarball({ f: '4' }), { build: '2', promote: 'false' })
+    expect((await hub.promote('desk', 2, 'staging', token)).body).toMatchObject({ code: 'auth.forbidden' })
+    expect((await hub.promote('shop', 1, 'production', token)).body).toMatchObject({ code: 'auth.forbidden' })
+    expect((await hub.promote('shop', 2, 'staging', token)).status).toBe(201)
+    const releases = (await hub.as().get('/api/v1/environments/staging/releases')).body.items
+    const withdraw = async (app: string) => {
+      const { id } = releases.find((release: { app: string }) => release.app === app)
+      const path = `/api/v1/environments/staging/releases/${id}/withdraw`
+      return (await hub.as(token).post(path).send({ reason: 'x' })).status
+    }
+    expect(await withdraw('desk')).toBe(403)
+    expect(await withdraw('shop')).toBe(200)
+    const hold = async (path: string, app: string) =>
+      (await hub.as(token).post(`/api/v1${path}`).send({ app, reason: 'x' })).status
+    expect(await hold('/environments/staging/holds', 'desk')).toBe(403)
+    expect(await hold('/holds', 'shop')).toBe(403)
+    expect(await hold('/environments/staging/holds', 'shop')).toBe(201)
+    expect((await hub.as(token).get('/overlays/staging.zip')).status).toBe(403)
+    expect(await ids(hub, token, '/apps')).toEqual(['shop'])
+  })
+
+  test('as a release manager of staging only, production cannot be changed', async () => {
+    await using hub = await openScene()
+    const token = await hub.token('release-manager', { environments: ['staging'] })
     expect((await hub.promote('shop', 1, 'production', token)).body).toMatchObject({ code: 'auth.forbidden' })
     expect((await hub.promote('shop', 2, 'staging', token)).status).toBe(201)
     const release = (await hub.as().get('/api/v1/environments/production/releases')).body.items[0].id
@@ -191,7 +269,7 @@ test('no secret is in an answer, in the log or in any file of the hub', async ()
   const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
   await using hub = await createTestHub({}, { log })
   const secrets = [ADMIN_TOKEN]
-  for (const role of ['uploader', 'promoter', 'reader']) secrets.push(await hub.token(role))
+  for (const role of ['developer', 'release-manager', 'reader']) secrets.push(await hub.token(role))
   const made = await hub
     .as()
     .post('/api/v1/tokens')

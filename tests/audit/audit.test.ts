@@ -51,7 +51,7 @@ async function post(path: string, body: object, token?: string) {
 
 /** Makes each kind of change at least once. */
 async function changeEverything(): Promise<void> {
-  const uploader = await hub.token('uploader')
+  const uploader = await hub.token('developer')
   secrets.push(uploader)
   for (const build of ['1', '2']) {
     const reply = await hub.upload('shop', tarball({ f: build }), { build, version: '1.0.0' }, uploader)
@@ -62,7 +62,7 @@ async function changeEverything(): Promise<void> {
   const approvals = { count: 2, roles: ['administrator'] }
   await hub.as().put('/api/v1/environments/production/policy').send({ approvals })
   const { id: promotion } = await post('promotions', { app: 'shop', build: 1, environment: 'production' })
-  const second = await hub.token('administrator', { name: 'another' })
+  const second = await hub.tokenOf('another', 'administrator')
   secrets.push(second)
   await post(`promotions/${promotion}/approve`, {}, second)
   const override = { reason: 'the shop is down' }
@@ -72,6 +72,10 @@ async function changeEverything(): Promise<void> {
   await hub.as().delete(files)
   const { id: hold } = await post('environments/staging/holds', { app: 'shop', reason: 'wait' })
   await post(`holds/${hold}/lift`, { reason: 'go on' })
+  await post('apps/shop/builds/1/yank', { reason: 'it charges twice' })
+  await post('apps/shop/builds/1/unyank', { reason: 'it does not' })
+  await post('apps/shop/builds/1/pin', { reason: 'kept' })
+  await post('apps/shop/builds/1/unpin', {})
   // It stands for an address that no webhook goes to.
   const made = await hub.as().post('/api/v1/webhooks').send({ url: 'http://localhost:9/secret-path' })
   const { id: webhook, secret } = made.body as { readonly id: string; readonly secret: string }
@@ -153,7 +157,7 @@ describe('what is in it', () => {
       .as()
       .get('/api/v1/audit?type=promotion.requested&build=1&environment=staging')
     expect((promotions.body as { items: unknown }).items).toMatchObject([
-      { actor: 'a uploader', after: { requestedBy: 'policy' } },
+      { actor: 'a developer', after: { requestedBy: 'policy' } },
     ])
   })
 
@@ -167,7 +171,7 @@ describe('what is in it', () => {
   test.each([
     ['app=shop&type=hold.set', 1],
     ['node=web1&type=node.enrolled', 1],
-    ['actor=a%20uploader&type=build.archived', 2],
+    ['actor=a%20developer&type=build.archived', 2],
     ['environment=production&type=policy.set', 1],
     ['since=2027-01-01', 0],
     ['until=2026-01-01T00:00:00Z', 0],
@@ -191,7 +195,7 @@ describe('what is in it', () => {
 describe('the chain', () => {
   test('holds, also for somebody who knows nothing but the sentence in the manual', async () => {
     const order =
-      'seq id at type subject app build environment node actor actorRole tokenId address requestId reason before after previousHash'
+      'seq id at type subject app build environment node actor actorRole actorId address requestId reason before after previousHash'
     let previous = '0'.repeat(64)
     for (const row of await exported()) {
       const text = JSON.stringify(order.split(' ').map((field) => row[field]))

@@ -10,7 +10,7 @@ function chainOf(count: number): readonly AuditRow[] {
     const row: Omit<AuditRow, 'hash'> = {
       ...{ seq, id: `aud_${String(seq)}`, at: '2026-01-02T03:04:05Z', type: 'hold.set', subject: 'hld_1' },
       ...{ app: 'shop', build: seq, environment: null, node: null, actor: 'Ada', actorRole: 'administrator' },
-      ...{ tokenId: 'tok_1', address: '127.0.0.1', requestId: 'req_1', reason: 'why' },
+      ...{ actorId: 'tok_1', address: '127.0.0.1', requestId: 'req_1', reason: 'why' },
       ...{ before: null, after: '{"mask":false}', previousHash: rows.at(-1)?.hash ?? NO_HASH },
     }
     rows.push({ ...row, hash: hashOf(row) })

@@ -203,12 +203,12 @@ test('a CI token speaks for its app and not as a person; a person does not speak
     const token = await hub.token(role, { ...scope })
     return (await hub.as(token).post(PATH).send({ stage, name: 'x', status: 'passed' })).status
   }
-  expect(await told('uploader', 'commit')).toBe(201)
-  expect(await told('uploader', 'acceptance', { apps: ['shop'] })).toBe(201)
-  expect(await told('uploader', 'commit', { apps: ['desk'] })).toBe(403)
-  expect(await told('uploader', 'manual')).toBe(403)
-  expect(await told('promoter', 'manual')).toBe(201)
-  expect(await told('promoter', 'commit')).toBe(403)
+  expect(await told('developer', 'commit')).toBe(201)
+  expect(await told('developer', 'acceptance', { apps: ['shop'] })).toBe(201)
+  expect(await told('developer', 'commit', { apps: ['desk'] })).toBe(403)
+  expect(await told('developer', 'manual')).toBe(403)
+  expect(await told('release-manager', 'manual')).toBe(201)
+  expect(await told('release-manager', 'commit')).toBe(403)
 })
 
 test('a repeated request with a key is one run; a form takes none', async () => {

@@ -9,8 +9,8 @@ const CLI = join(resolve(import.meta.dirname, '../..'), 'src/cli.ts')
 
 test('events prints what happened, for people and for programs', async () => {
   await using hub = await createTestHub()
-  await hub.as().post('/api/v1/tokens').send({ name: 'ci\nof shop', role: 'uploader' })
-  await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+  await hub.as().post('/api/v1/tokens').send({ name: 'ci\nof shop', role: 'developer' })
+  await hub.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
   const cli = cliOf(hub)
   const lines = (await cli('events')).stdout.trimEnd().split('\n')
   const json = (await cli('events', '--json', '--type', 'token.created', '--after', '3')).stdout
@@ -46,7 +46,7 @@ test('events --follow goes on over a restart of the hub', async () => {
   const { seq } = await hub.hub.records.audit.head()
   await reach(seq)
   await using again = await hub.restart({ HUB_PORT: port })
-  await again.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+  await again.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
   await reach(seq + 1)
   follower.kill()
   expect(seqs()).toEqual(Array.from({ length: seq + 1 }, (_, at) => at + 1))

@@ -43,6 +43,10 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
   const changes = [
     'push',
     'check',
+    'yank',
+    'unyank',
+    'pin',
+    'unpin',
     'promote',
     'approve',
     'reject',

@@ -137,16 +137,26 @@ test('a token is made, shown once, used from a file, and revoked', async () => {
   await using hub = await createTestHub()
   await using folder = await temporaryFolder()
   const cli = cliOf(hub)
-  const scope = ['--role', 'uploader', '--name', 'CI of shop', '--app', 'shop', 'cart', '--expires-in', '90d']
+  const scope = [
+    '--role',
+    'developer',
+    '--name',
+    'CI of shop',
+    '--app',
+    'shop',
+    'cart',
+    '--expires-in',
+    '90d',
+  ]
   const made = await cli('token', 'create', '--quiet', ...scope)
   expect(made.stdout).toMatch(/^phub_[\w-]{43}\n$/)
   const tokenFile = join(folder.path, 'token')
   await writeFile(tokenFile, made.stdout)
   const whoami = await cli('whoami', '--token-file', tokenFile)
   const id = /\((tok_\w+)\)/.exec(whoami.stdout)?.[1] ?? ''
-  expect(whoami.stdout).toBe(`CI of shop: uploader of shop cart (${id})\n`)
+  expect(whoami.stdout).toBe(`CI of shop: developer of shop cart (${id})\n`)
   const list = await cli('token', 'list')
-  expect(list.stdout).toContain(`${id}  CI of shop       uploader of shop cart  2026-04-02 03:04`)
+  expect(list.stdout).toContain(`${id}  CI of shop       developer of shop cart  2026-04-02 03:04`)
   expect(list.stdout).not.toContain(made.stdout.trim())
   expect((await cli('token', 'revoke', id, '--dry-run')).stdout).toBe(`${id} would be revoked.\n`)
   expect((await cli('token', 'revoke', id)).stdout).toBe(`${id} (CI of shop) is revoked.\n`)
@@ -262,7 +272,7 @@ test('wrong usage ends with 2 and says what is wrong', async () => {
   expect(missing.stderr).toContain("missing required argument 'tarball'")
   expect(number.stderr).toContain('It must be an integer of 1 or more.')
   expect(role.stderr).toContain(
-    'Allowed choices are administrator, uploader, promoter, approver, enrol, node, reader.',
+    'Allowed choices are administrator, release-manager, approver, developer, reader, node, enrol.',
   )
 })
 

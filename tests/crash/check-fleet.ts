@@ -1,5 +1,6 @@
 /** What must hold of nodes, restore points, binhosts, rollbacks, holds, checks and policies after a hub has come back. */
 import { createHash } from 'node:crypto'
+import { EVERYTHING } from '../../src/access/rights.ts'
 import { currentPolicy } from '../../src/environments/environment-policy.ts'
 import { parsePackagesIndex } from '../../src/gentoo/packages-index.ts'
 import type { IndexFields } from '../../src/gentoo/packages-index.ts'
@@ -165,7 +166,10 @@ async function checkRollbacks({ fleet, folder: { records } }: FleetScene): Promi
 async function checkRules({ fleet, folder }: FleetScene): Promise<readonly string[]> {
   const { records } = folder
   const findings: string[] = []
-  const { items } = await records.holds.list({ app: null, environments: null, open: null }, ALL)
+  const { items } = await records.holds.list(
+    { app: null, environment: null, sight: EVERYTHING, open: null },
+    ALL,
+  )
   for (const { reason } of items)
     if (!fleet.holds.has(reason)) findings.push(`nobody asked for the hold "${reason}"`)
   for (const [reason, hold] of fleet.holds) {

@@ -10,7 +10,7 @@ import { byPut, newTarball, sendBuild } from './uploaders.ts'
 export const HELD_APP = 'held'
 const BUILDS = 2
 const JUNIT = '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>'
-const APPROVERS = ['administrator', 'promoter', 'approver']
+const APPROVERS = ['administrator', 'release-manager', 'approver']
 
 export async function keepRules(world: World): Promise<void> {
   const { ledger, random } = world

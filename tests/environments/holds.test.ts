@@ -51,7 +51,7 @@ describe('what is held', () => {
     expect(held.headers['location']).toBe(`/api/v1/holds/${held.body.id}`)
     expect(held.body).toEqual({
       ...{ id: held.body.id, app: 'shop', build: 1, cpv: 'app-hub/shop-0_p1', environment: 'production' },
-      ...{ newer: false, mask: false, state: 'held', rollback: null, reason: 'it loses orders' },
+      ...{ newer: false, mask: false, yank: false, state: 'held', rollback: null, reason: 'it loses orders' },
       ...{ heldBy: 'HUB_ADMIN_TOKEN', heldAt: '2026-01-02T03:04:05Z', heldRevision: null },
       ...{ liftedBy: null, liftedAt: null, liftedRevision: null, liftReason: null, published: null },
     })
@@ -264,7 +264,7 @@ test('holds are listed where they bind, lifted ones when they are asked for, and
   expect((await hub.as(reader).post(`/api/v1/holds/${everywhere}/lift`).send({ reason: 'x' })).status).toBe(
     403,
   )
-  const promoter = await hub.token('promoter', { environments: ['staging'] })
+  const promoter = await hub.token('release-manager', { environments: ['staging'] })
   expect((await hub.as(promoter).post(`/api/v1/holds/${everywhere}/lift`).send({ reason: 'x' })).status).toBe(
     403,
   )

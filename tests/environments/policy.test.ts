@@ -213,7 +213,7 @@ test('who may skips the waiting with a reason, which is kept; the order of envir
       .as(token)
       .post('/api/v1/promotions')
       .send({ app: 'shop', build: 1, environment: 'production', override })
-  const promoter = await hub.token('promoter')
+  const promoter = await hub.token('release-manager')
   expect((await ask(promoter, { reason: 'now' })).body).toMatchObject({
     status: 403,
     code: 'promotion.override_forbidden',

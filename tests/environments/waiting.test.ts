@@ -37,10 +37,10 @@ test('from the upload to production: checks, soak, two people, a freeze, the sam
     ...{ promote: 'automatic', checks: { commit: ['unit'], acceptance: ['functional'] } },
   })
   await put(hub, 'production', {
-    ...{ promote: 'request', approvals: { count: 2, roles: ['promoter', 'approver'] }, soak: '1h' },
+    ...{ promote: 'request', approvals: { count: 2, roles: ['release-manager', 'approver'] }, soak: '1h' },
     freezes: [{ from: 'Fri 04:30', to: 'Sat 00:00', timeZone: 'UTC', reason: 'inventory' }],
   })
-  const ci = await hub.token('uploader', { name: 'ci' })
+  const ci = await hub.token('developer', { name: 'ci' })
   // A Friday, 03:04.
   const uploaded = await upload(hub, 1, ci)
   const id = uploaded.promotions[0]?.id ?? ''
@@ -58,9 +58,9 @@ test('from the upload to production: checks, soak, two people, a freeze, the sam
   expect(await show(hub, id)).toMatchObject({ state: 'released', detail: null, rules: null })
 
   const [ada, bob, eve] = [
-    await hub.token('promoter', { name: 'ada' }),
-    await hub.token('approver', { name: 'bob' }),
-    await hub.token('promoter', { name: 'eve' }),
+    await hub.tokenOf('ada', 'release-manager'),
+    await hub.tokenOf('bob', 'approver'),
+    await hub.tokenOf('eve', 'release-manager'),
   ]
   const asked = await hub.promote('shop', 1, 'production', ada)
   expect(asked.status, asked.text).toBe(202)
@@ -123,7 +123,7 @@ test('another policy asks for the approvals anew', async () => {
   await put(hub, 'production', { approvals, checks: { manual: ['looked at'] } })
   await upload(hub, 1)
   const { id } = (await hub.promote('shop', 1, 'production')).body as { readonly id: string }
-  const bob = await hub.token('approver', { name: 'bob' })
+  const bob = await hub.tokenOf('bob', 'approver')
   await say(hub, id, 'approve', bob)
   expect(await show(hub, id)).toMatchObject({ state: 'checking' })
   await put(hub, 'production', { approvals })
@@ -138,9 +138,12 @@ test('whoever uploaded what a policy asks for does not approve it', async () => 
   await using hub = await createTestHub()
   await put(hub, 'staging', { promote: 'automatic', approvals: { count: 1, roles: ['administrator'] } })
   const [promotion] = (await upload(hub, 1)).promotions
-  const own = await say(hub, promotion?.id ?? '', 'approve')
-  expect(own.body).toMatchObject({ status: 403, code: 'promotion.own_request' })
-  const other = await hub.token('administrator', { name: 'another' })
+  // Another token of whoever made it is the same person.
+  for (const token of [undefined, await hub.token('administrator', { name: 'mine too' })]) {
+    const own = await say(hub, promotion?.id ?? '', 'approve', token)
+    expect(own.body).toMatchObject({ status: 403, code: 'promotion.own_request' })
+  }
+  const other = await hub.tokenOf('another', 'administrator')
   expect((await say(hub, promotion?.id ?? '', 'approve', other)).body).toMatchObject({ state: 'released' })
 })
 
@@ -173,7 +176,7 @@ test('what waits is rejected, cancelled or held, and ends so; a second word is t
   await using hub = await createTestHub()
   await put(hub, 'production', { approvals: { count: 1, roles: ['approver'] } })
   await upload(hub, 1)
-  const bob = await hub.token('approver', { name: 'bob' })
+  const bob = await hub.tokenOf('bob', 'approver')
   const ask = async () => ((await hub.promote('shop', 1, 'production')).body as { readonly id: string }).id
   const rejected = await ask()
   expect((await say(hub, rejected, 'reject', bob)).body).toMatchObject({ status: 400 })
@@ -199,7 +202,7 @@ test('an emergency hurries on what waits: its reason is kept, and what no waitin
   await using hub = await createTestHub()
   await put(hub, 'production', { approvals: { count: 2, roles: ['approver'] }, soak: '24h' })
   await upload(hub, 1)
-  const ada = await hub.token('promoter', { name: 'ada' })
+  const ada = await hub.tokenOf('ada', 'release-manager')
   const { id } = (await hub.promote('shop', 1, 'production', ada)).body as { readonly id: string }
   const body = { app: 'shop', build: 1, environment: 'production', override: { reason: 'the shop is down' } }
   const hurried = await hub.as().post('/api/v1/promotions').send(body)
@@ -227,7 +230,7 @@ test('the command line asks, shows what is waited for, approves and rejects', as
   await put(hub, 'production', { approvals: { count: 1, roles: ['approver'] } })
   await upload(hub, 1)
   const cli = cliOf(hub)
-  const bob = cliOf(hub, { env: { HUB_TOKEN: await hub.token('approver', { name: 'bob' }) } })
+  const bob = cliOf(hub, { env: { HUB_TOKEN: await hub.tokenOf('bob', 'approver') } })
   const dry = await cli('promote', 'shop', '1', 'production', '--dry-run')
   expect(dry.stdout).toContain('shop build 1 would wait for production, awaiting approval:')
   const asked = await cli('promote', 'shop', '1', 'production')

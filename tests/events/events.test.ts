@@ -89,12 +89,12 @@ describe('a follower', () => {
   test('that comes again after a restart of the hub goes on where it was', async () => {
     await using own = await createTestHub()
     const before = (await own.hub.records.audit.head()).seq
-    await own.as().post('/api/v1/tokens').send({ name: 'ci', role: 'uploader' })
+    await own.as().post('/api/v1/tokens').send({ name: 'ci', role: 'developer' })
     await using again = await own.restart()
     const client = await openEvents(again.url, { lastEventId: String(before), query: '?type=token.created' })
     await client.until(() => client.events().length === 1)
     client.cut()
-    expect(client.events()[0]).toMatchObject({ seq: before + 1, after: { name: 'ci', role: 'uploader' } })
+    expect(client.events()[0]).toMatchObject({ seq: before + 1, after: { name: 'ci', role: 'developer' } })
   })
 
   test('whose token is revoked is told no more', async () => {
@@ -143,8 +143,8 @@ describe('a follower', () => {
     const filter = { types: null, app: null, environment: null }
     const wanted = { after: seq - 1, filter, heartbeatMs: 1, signal: stop.signal }
     const asker = {
-      ...({ tokenId: 'tok_1', name: 'x', role: 'administrator', apps: null, environments: null } as const),
-      ...{ node: null, maySendCommands: false },
+      ...({ kind: 'token', id: 'tok_1', name: 'x', node: null, maySendCommands: false, owner: 'x' } as const),
+      grants: [{ role: 'administrator', apps: null, environments: null }] as const,
     }
     const told: number[] = []
     for await (const { events, upTo } of followEvents(hub.hub, wanted, () => Promise.resolve(asker))) {
@@ -196,7 +196,7 @@ describe('what is asked for', () => {
         ),
       ),
     )
-    const uploader = await hub.token('uploader', { apps: ['cart'] })
+    const uploader = await hub.token('developer', { apps: ['cart'] })
     const ofCart = await past('', uploader)
     expect(ofCart.length).toBeGreaterThan(3)
     expect(seqs(ofCart)).toEqual(seqs(all.filter(({ app }) => app === 'cart')))
@@ -209,6 +209,6 @@ describe('what is asked for', () => {
     const enrolled = client.events().find(({ type }) => type === 'node.enrolled')
     expect(enrolled?.['after']).toEqual({ again: false })
     const others = client.events().filter(({ type }) => !type.startsWith('token.'))
-    expect(JSON.stringify(others)).not.toMatch(/127\.0\.0\.1|req_|tok_|"(?:address|requestId|tokenId|hash)"/)
+    expect(JSON.stringify(others)).not.toMatch(/127\.0\.0\.1|req_|tok_|"(?:address|requestId|actorId|hash)"/)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Principal, Role } from '../../src/access/rights.ts'
+import type { Principal, Reach, Role } from '../../src/access/rights.ts'
 import { CHANGES } from '../../src/audit/changes.ts'
 import type { Config } from '../../src/config.ts'
 import { AUDIENCES, isAdministration, maySee } from '../../src/events/visibility.ts'
@@ -11,38 +11,42 @@ const CONFIG: Pick<Config, 'environments'> = {
   ],
 }
 
-const asker = (role: Role, scope: Partial<Principal> = {}): Principal => ({
-  ...{ tokenId: 'tok_1', name: 'x', role, apps: null, environments: null, node: null },
-  ...{ maySendCommands: false, ...scope },
+const asker = (role: Role, scope: Partial<Reach> = {}, node: string | null = null): Principal => ({
+  ...{ kind: 'token', id: 'tok_1', name: 'x', node, maySendCommands: false, owner: 'tok_1' },
+  grants: [{ role, apps: null, environments: null, ...scope }],
 })
 const ASKERS = {
   administrator: asker('administrator'),
-  'uploader of shop': asker('uploader', { apps: ['shop'] }),
-  'uploader of cart': asker('uploader', { apps: ['cart'] }),
-  'promoter of production': asker('promoter', { environments: ['production'] }),
+  'developer of shop': asker('developer', { apps: ['shop'] }),
+  'developer of cart': asker('developer', { apps: ['cart'] }),
+  'release manager of production': asker('release-manager', { environments: ['production'] }),
+  'approver of cart': asker('approver', { apps: ['cart'] }),
+  'reader of shop in staging': asker('reader', { apps: ['shop'], environments: ['staging'] }),
+  'reader of cart in staging': asker('reader', { apps: ['cart'], environments: ['staging'] }),
   'reader of staging': asker('reader', { environments: ['staging'] }),
   'reader of production': asker('reader', { environments: ['production'] }),
   reader: asker('reader'),
-  'node web1 of staging': asker('node', { environments: ['staging'], node: 'web1' }),
-  'node web2 of staging': asker('node', { environments: ['staging'], node: 'web2' }),
+  'node web1 of staging': asker('node', { environments: ['staging'] }, 'web1'),
+  'node web2 of staging': asker('node', { environments: ['staging'] }, 'web2'),
   enrol: asker('enrol', { environments: ['staging'] }),
 } as const
 
 const IN_STAGING = { app: 'shop', environment: 'staging', node: null }
-const OF_STAGING = ['promoter of production', 'reader of staging', 'reader']
+const OF_STAGING = ['release manager of production', 'reader of staging', 'reader']
+const OF_SHOP = ['developer of shop', 'reader of shop in staging']
 const NODES_OF_STAGING = ['node web1 of staging', 'node web2 of staging']
 
 /** Who sees it beside administrators. */
 const CASES: readonly (readonly [type: string, about: object, seenBy: readonly string[]])[] = [
-  ['app.changed', { app: 'shop' }, ['uploader of shop', 'promoter of production', 'reader']],
-  ['build.archived', { app: 'shop' }, ['uploader of shop', 'promoter of production', 'reader']],
-  ['check.recorded', { app: 'shop' }, ['uploader of shop', 'promoter of production', 'reader']],
-  ['promotion.moved', IN_STAGING, ['uploader of shop', ...OF_STAGING, ...NODES_OF_STAGING]],
-  ['release.published', IN_STAGING, ['uploader of shop', ...OF_STAGING, ...NODES_OF_STAGING]],
+  ['app.changed', { app: 'shop' }, ['developer of shop', 'release manager of production', 'reader']],
+  ['build.archived', { app: 'shop' }, ['developer of shop', 'release manager of production', 'reader']],
+  ['check.recorded', { app: 'shop' }, ['developer of shop', 'release manager of production', 'reader']],
+  ['promotion.moved', IN_STAGING, [...OF_SHOP, ...OF_STAGING, ...NODES_OF_STAGING]],
+  ['release.published', IN_STAGING, [...OF_SHOP, ...OF_STAGING, ...NODES_OF_STAGING]],
   [
     'hold.set',
     { app: 'shop', environment: null },
-    ['uploader of shop', ...OF_STAGING, 'reader of production', ...NODES_OF_STAGING],
+    [...OF_SHOP, ...OF_STAGING, 'reader of production', ...NODES_OF_STAGING],
   ],
   ['policy.set', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],
   ['overlay.file_put', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],

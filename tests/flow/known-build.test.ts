@@ -52,8 +52,7 @@ test('a lift of a withdrawal that was cut short is carried out by the next start
   const wanted = {
     build: { app: 'shop', build: 1 },
     environment: 'staging',
-    by: 'ann',
-    with: null,
+    by: { name: 'ann', id: null, owner: null },
     liftWithdrawal: true,
   }
   await hub.hub.records.promotions.add(newPromotion(hub.hub, wanted))

@@ -31,7 +31,7 @@ describe('a history of uploads, a withdrawal and a hand-kept file', () => {
   beforeAll(async () => {
     hub = await createTestHub()
     repository = join(hub.directory, 'overlays', 'staging.git')
-    const ci = await hub.token('uploader', { name: 'ci of shop' })
+    const ci = await hub.token('developer', { name: 'ci of shop' })
     const fields = { build: '1', version: '1.0.0', commit: 'abc123' }
     await hub.upload('shop', tarball({ f: '1' }), fields, ci)
     hub.clock.set('2026-01-02T05:00:00Z')

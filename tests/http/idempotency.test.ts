@@ -46,7 +46,7 @@ test('two at the same time are carried out once', async () => {
 })
 
 test('the key of one token is no key of another', async () => {
-  const promoter = await hub.token('promoter')
+  const promoter = await hub.token('release-manager')
   await promote(1, 'shared')
   const other = await promote(2, 'shared', promoter)
   expect(other.status).toBe(200)

@@ -211,7 +211,7 @@ describe('the request that archives', () => {
 
   test('needs the right to the app and an upload of its own', async () => {
     const hub = await hubOfTest()
-    const [token, other] = [await hub.token('uploader', { apps: ['shop'] }), await hub.token('uploader')]
+    const [token, other] = [await hub.token('developer', { apps: ['shop'] }), await hub.token('developer')]
     const upload = await finished(hub, BYTES, { token })
     expect((await archive(hub, { upload }, { token: other })).json['code']).toBe('upload.unknown')
     const path = '/api/v1/apps/cart/builds'

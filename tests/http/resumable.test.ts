@@ -168,7 +168,7 @@ describe('POST', () => {
   })
 
   test(`takes ${String(MOST_UNFINISHED)} unfinished uploads of a token, names them, and goes on when one ends`, async () => {
-    const token = await hub.token('uploader')
+    const token = await hub.token('developer')
     const ids: string[] = []
     for (let count = 0; count < MOST_UNFINISHED; count++) ids.push(await begin(hub, 1, { token }))
     const refused = await beginRaw(hub, 1, { token })
@@ -347,7 +347,7 @@ describe('X-HTTP-Method-Override', () => {
 
 describe('an upload', () => {
   test('is for who began it and for administrators; to others it is not there', async () => {
-    const [token, other] = [await hub.token('uploader'), await hub.token('uploader')]
+    const [token, other] = [await hub.token('developer'), await hub.token('developer')]
     const id = await begin(hub, 1000, { token })
     for (const reply of [
       await patch(hub, id, 0, BYTES, { token: other }),
@@ -364,13 +364,13 @@ describe('an upload', () => {
 
   test('is begun by tokens that may upload something, and by no others', async () => {
     const id = await begin(hub, 10)
-    for (const role of ['promoter', 'node', 'reader']) {
+    for (const role of ['release-manager', 'node', 'reader']) {
       const token = await hub.token(role)
       expect((await beginRaw(hub, 10, { token })).json['code']).toBe('auth.forbidden')
       expect((await head(hub, id, { token })).status).toBe(403)
     }
     expect((await head(hub, id, { token: null })).status).toBe(401)
-    const token = await hub.token('uploader', { apps: ['shop'] })
+    const token = await hub.token('developer', { apps: ['shop'] })
     expect((await beginRaw(hub, 10, { token })).status).toBe(201)
   })
 

@@ -149,7 +149,7 @@ describe('promote', () => {
 
   test('=<environment> needs the right to promote there, and without it nothing is kept', async () => {
     await using hub = await createTestHub()
-    const uploader = await hub.token('uploader')
+    const uploader = await hub.token('developer')
     const reply = await hub.upload('shop', PLAIN, { promote: 'production' }, uploader)
     expect(reply.body).toMatchObject({ status: 403, code: 'auth.forbidden' })
     expect(await hub.storedFiles()).toEqual([])
@@ -195,7 +195,7 @@ describe('a token without commands', () => {
 
   async function openScene(): Promise<{ hub: TestHub; token: string }> {
     const hub = await createTestHub()
-    return { hub, token: await hub.token('uploader', { commands: false }) }
+    return { hub, token: await hub.token('developer', { commands: false }) }
   }
 
   test.each([

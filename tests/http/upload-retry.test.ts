@@ -61,7 +61,7 @@ test('a refused upload does not use up its key', async () => {
 
 test('the key of one uploader is none of another’s', async () => {
   await using hub = await createTestHub()
-  const other = await hub.token('uploader')
+  const other = await hub.token('developer')
   await upload(hub, ONE, 'job-7')
   expect((await upload(hub, ONE, 'job-7', 'shop', other)).body).toMatchObject({ build: 2 })
 })

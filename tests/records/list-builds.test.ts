@@ -1,11 +1,12 @@
 /** Lists and searches of builds, as an archive of any size answers them. */
 import { describe, expect, test } from 'vitest'
+import { EVERYTHING } from '../../src/access/rights.ts'
 import { openSqlite } from '../../src/records/database.ts'
 import { migrate } from '../../src/records/migrate.ts'
 import { Records } from '../../src/records/records.ts'
 import type { BuildFilter } from '../../src/records/list-builds.ts'
 
-const EVERYBODY = { apps: null, environments: null } as const
+const EVERYBODY = { sight: EVERYTHING }
 
 /** Builds arrive in this order, a second apart. */
 const BUILDS = [
@@ -86,8 +87,16 @@ describe('a search', () => {
   test('shows nobody what they may not see', async () => {
     await using records = await archive()
     await released(records, 'production', 1)
-    expect(await numbers(records, { search: 'shop', environments: ['production'] })).toEqual([1])
-    expect(await numbers(records, { search: '.0', apps: ['desk'] })).toEqual([2])
+    expect(
+      await numbers(records, { search: 'shop', sight: [{ apps: null, environments: ['production'] }] }),
+    ).toEqual([1])
+    const desk = { apps: ['desk'], environments: null }
+    expect(await numbers(records, { search: '.0', sight: [desk] })).toEqual([2])
+    const ofShop = { apps: ['shop'], environments: ['production'] }
+    expect(await numbers(records, { sight: [ofShop] })).toEqual([1])
+    expect(await numbers(records, { sight: [desk, ofShop] })).toEqual([4, 2, 1])
+    expect(await numbers(records, { sight: [{ ...desk, environments: ['production'] }] })).toEqual([])
+    expect(await numbers(records, { sight: [] })).toEqual([])
   })
 
   test.each(['shop', 'ho', undefined])('gives %s page by page, each build once', async (search) => {
@@ -108,7 +117,9 @@ test('builds of an environment are found among many that it never released', asy
   await using records = await archive()
   for (const build of [1, 4]) await released(records, 'production', build)
   for (const build of [1, 2, 3, 4]) await released(records, 'staging', build)
-  expect(await numbers(records, { environments: ['production'] })).toEqual([4, 1])
-  expect(await numbers(records, { environments: ['production', 'staging'] })).toEqual([4, 3, 2, 1])
+  expect(await numbers(records, { sight: [{ apps: null, environments: ['production'] }] })).toEqual([4, 1])
+  expect(
+    await numbers(records, { sight: [{ apps: null, environments: ['production', 'staging'] }] }),
+  ).toEqual([4, 3, 2, 1])
   expect(await records.releases.appsOf(['production'])).toEqual(['desk', 'shop'])
 })

@@ -9,6 +9,7 @@ import { openSqlite } from '../../src/records/database.ts'
 import { migrate } from '../../src/records/migrate.ts'
 import { Records } from '../../src/records/records.ts'
 import type { BuildRow } from '../../src/records/builds.ts'
+import type { TokenRow } from '../../src/records/tokens.ts'
 import type { ReleaseRow } from '../../src/records/releases.ts'
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url)
@@ -80,12 +81,12 @@ describe('builds', () => {
     await using records = await withApps('shop')
     await records.builds.add(build('shop', 1))
     const none = { items: [], nextCursor: null }
-    expect(await records.builds.list({ apps: [], environments: null }, FIRST_PAGE)).toEqual(none)
-    expect(await records.builds.list({ apps: null, environments: [] }, FIRST_PAGE)).toEqual(none)
+    expect(await records.builds.list({ sight: [{ apps: [], environments: null }] }, FIRST_PAGE)).toEqual(none)
+    expect(await records.builds.list({ sight: [{ apps: null, environments: [] }] }, FIRST_PAGE)).toEqual(none)
     expect(await records.apps.list({ ...FIRST_PAGE, search: null, names: [] })).toEqual(none)
     expect(await records.releases.appsOf([])).toEqual([])
     expect(
-      await records.promotions.list({ app: null, apps: [], environments: [], open: null }, FIRST_PAGE),
+      await records.promotions.list({ app: null, environment: null, sight: [], open: null }, FIRST_PAGE),
     ).toEqual(none)
   })
 })
@@ -210,13 +211,88 @@ describe('the database', () => {
       ...{ maySendCommands: 1, secretSha256: 'a'.repeat(64), createdBy: 'x' },
       ...{ createdAt: '2026-01-02T03:04:05Z', expiresAt: '2027-01-02T03:04:05Z', revokedAt: null },
     }
-    await db.insertInto('tokens').values(token).execute()
+    await db
+      .insertInto('tokens')
+      .values(token as TokenRow)
+      .execute()
     await ((await import(new URL('0004-nodes.ts', MIGRATIONS).href)) as Migration).up(db)
     await using records = new Records(db)
     expect(await records.tokens.find('tok_1')).toEqual({ ...token, node: null })
-    await expect(records.tokens.add({ ...token, id: 'tok_2', node: null })).rejects.toThrow(/UNIQUE/)
+    await expect(records.tokens.add({ ...token, id: 'tok_2', node: null } as TokenRow)).rejects.toThrow(
+      /UNIQUE/,
+    )
     const bound = { ...token, id: 'tok_3', secretSha256: 'b'.repeat(64), node: 'web1' }
-    await expect(records.tokens.add(bound)).rejects.toThrow(/CHECK/)
+    await expect(records.tokens.add(bound as TokenRow)).rejects.toThrow(/CHECK/)
+  })
+
+  test('gets the present names of roles, and who is behind tokens, requests and approvals', async () => {
+    const db = openSqlite(':memory:')
+    for (const name of readdirSync(MIGRATIONS).sort())
+      if (name < '0019') await ((await import(new URL(name, MIGRATIONS).href)) as Migration).up(db)
+    const insert = async (table: string, row: object) =>
+      await db
+        .insertInto(table as 'tokens')
+        .values(row as TokenRow)
+        .execute()
+    const at = '2026-01-02T03:04:05Z'
+    const token = { createdBy: 'x', createdAt: at, maySendCommands: 1, apps: null, environments: null }
+    for (const [id, name, role] of [
+      ['tok_1', 'ci', 'uploader'],
+      ['tok_2', 'ada', 'promoter'],
+      ['tok_3', 'ada', 'administrator'],
+    ] as const)
+      await insert('tokens', { ...token, id, name, role, secretSha256: id })
+    await insert('apps', { name: 'shop', category: 'a', versionPolicy: '{}', lastBuild: 1, createdAt: at })
+    await insert('builds', { ...build('shop', 1), uploadedBy: 'ci' })
+    const asked = { app: 'shop', build: 1, environment: 'staging', state: 'refused', liftWithdrawal: 0 }
+    await insert('promotions', { ...asked, id: 'pro_1', requestedBy: 'policy', requestedAt: at })
+    const byAda = { ...asked, requestedBy: 'ada', requestedWith: 'tok_3', requestedAt: at }
+    await insert('promotions', { ...byAda, id: 'pro_2', overrideReason: 'now', overrideBy: 'ada' })
+    const approval = { promotion: 'pro_1', by: 'ada', role: 'promoter', policyVersion: 1, at }
+    await insert('approvals', { ...approval, id: 'apr_1', tokenId: 'tok_2' })
+    const body = {
+      approvals: { count: 1, roles: ['promoter', 'approver'] },
+      override: { roles: ['promoter'] },
+    }
+    await insert('policies', {
+      environment: 'staging',
+      version: 1,
+      body: JSON.stringify(body),
+      setBy: 'x',
+      setAt: at,
+    })
+    const entry = { seq: 1, id: 'aud_1', at, type: 'policy.set', subject: 'staging', actor: 'ada' }
+    const told = {
+      ...entry,
+      actorRole: 'promoter',
+      after: JSON.stringify(body),
+      previousHash: '0',
+      hash: '1',
+    }
+    await insert('audit', { ...told, tokenId: 'tok_2' })
+
+    await ((await import(new URL('0019-roles.ts', MIGRATIONS).href)) as Migration).up(db)
+    await using records = new Records(db)
+    const tokens = (await records.tokens.list({ limit: 9, cursor: null })).items
+    expect(tokens.map(({ role, owner }) => `${role} ${owner}`)).toEqual([
+      ...['developer tok_1', 'release-manager tok_2', 'administrator tok_2'],
+    ])
+    expect(await records.promotions.find('pro_1')).toMatchObject({
+      requestedOwner: 'tok_1',
+      overrideOwner: null,
+    })
+    expect(await records.promotions.find('pro_2')).toMatchObject({
+      ...{ requestedOwner: 'tok_2', overrideOwner: 'tok_2' },
+    })
+    expect(await records.approvals.of('pro_1')).toMatchObject([
+      { approver: 'tok_2', owner: 'tok_2', role: 'release-manager' },
+    ])
+    expect(JSON.parse((await records.policies.newest('staging'))?.body ?? '')).toEqual({
+      ...{ approvals: { count: 1, roles: ['release-manager', 'approver'] } },
+      override: { roles: ['release-manager'] },
+    })
+    // What was said stays said.
+    expect(await records.audit.after(0, 9)).toMatchObject([{ ...told, actorId: 'tok_2' }])
   })
 
   test('of a newer hub is refused', async () => {
@@ -257,7 +333,7 @@ test('a token is read once, and never again as it was before a change', async ()
   const token = {
     ...{ id: 'tok_1', name: 'a node', role: 'node', apps: null, environments: null, node: null },
     ...{ maySendCommands: 0 },
-    ...{ secretSha256: 'a'.repeat(64), createdBy: 'x', createdAt: '2026-01-02T03:04:05Z' },
+    ...{ secretSha256: 'a'.repeat(64), createdBy: 'x', owner: 'tok_1', createdAt: '2026-01-02T03:04:05Z' },
     ...{ expiresAt: null, revokedAt: null },
   }
   await records.tokens.add(token)

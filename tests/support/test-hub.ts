@@ -3,6 +3,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import supertest from 'supertest'
+import type { Role } from '../../src/access/rights.ts'
+import { createToken } from '../../src/access/tokens.ts'
 import { loadConfig } from '../../src/config.ts'
 import type { Hub, HubOverrides } from '../../src/hub.ts'
 import { startHub } from '../../src/serve.ts'
@@ -27,6 +29,8 @@ export interface TestHub extends AsyncDisposable {
   promote(app: string, build: number, environment: string, token?: string): Promise<supertest.Response>
   /** Makes a token and gives its secret. */
   token(role: string, scope?: Readonly<Record<string, unknown>>): Promise<string>
+  /** The same of somebody of their own, who may so approve what tokens of others ask for. */
+  tokenOf(owner: string, role: Role): Promise<string>
   /** Every file of the archive and of uploads in progress, by path below the data folder. */
   storedFiles(): Promise<readonly string[]>
   /** Stops this hub and starts another on the same folder. */
@@ -113,6 +117,10 @@ function testHub(
         .send({ name: `a ${role}`, role, ...scope })
       if (reply.status !== 201) throw new Error(reply.text)
       return (reply.body as { token: string }).token
+    },
+    async tokenOf(owner, role) {
+      const scope = { apps: null, environments: null, maySendCommands: true, expiresInSec: null }
+      return (await createToken(hub, { name: owner, role, ...scope, by: 'a test', owner })).secret
     },
     async storedFiles() {
       const found: string[] = []

@@ -1,6 +1,7 @@
 /** Every noun of the API, in the order of the document. */
 import { apps } from './apps.ts'
+import { marks } from './marks.ts'
 import { thisDocument } from './this-document.ts'
 import type { Noun } from './operation.ts'
 
-export const NOUNS: readonly Noun[] = [apps, thisDocument]
+export const NOUNS: readonly Noun[] = [apps, marks, thisDocument]

@@ -12,8 +12,8 @@ interface Callers {
   readonly says: string
 }
 
-const EVERYBODY = ['administrator', 'uploader', 'promoter', 'approver', 'node', 'reader'] as const
-const READERS = ['administrator', 'promoter', 'approver', 'node', 'reader'] as const
+const EVERYBODY = ['administrator', 'release-manager', 'approver', 'developer', 'reader', 'node'] as const
+const READERS = ['administrator', 'release-manager', 'approver', 'reader', 'node'] as const
 
 export const WHO = {
   anyone: { roles: null, says: 'anyone; no token is needed.' },
@@ -21,36 +21,45 @@ export const WHO = {
   'any token at all': { roles: [...EVERYBODY, 'enrol'], says: 'any token, one for an enrolment too.' },
   sees: {
     roles: EVERYBODY,
-    says: 'who sees the build: an uploader those of its apps; a node and a reader what their environments have or had released; others every one.',
+    says: 'who sees the build: of their apps, a developer, release manager and approver every one, a reader and a node what their environments have or had released.',
   },
   reads: {
     roles: READERS,
     within: 'environment',
-    says: 'administrator, promoter, approver; node and reader for their environments.',
+    says: 'administrator; release manager, approver, reader and node who are not limited to some apps; reader and node for their environments.',
+  },
+  'sees there': {
+    roles: EVERYBODY,
+    within: 'environment',
+    says: 'who sees any app there; what is listed is what they may see.',
   },
   uploads: {
-    roles: ['administrator', 'uploader'],
+    roles: ['administrator', 'developer'],
     within: 'app',
-    says: 'administrator; uploader for its apps.',
+    says: 'administrator; developer for their apps.',
   },
   'sends bytes': {
-    roles: ['administrator', 'uploader', 'node'],
-    says: 'administrator; an uploader that may upload some app; a node. An upload is for the token that began it, and for administrators.',
+    roles: ['administrator', 'developer', 'node'],
+    says: 'administrator; a developer who may upload some app; a node. An upload is for who began it, and for administrators.',
   },
   'reports checks': {
-    roles: ['administrator', 'uploader', 'promoter', 'approver'],
+    roles: ['administrator', 'developer', 'release-manager', 'approver'],
     within: 'app',
-    says: 'administrator; uploader for its apps; for the stage `manual` administrator, promoter, approver.',
+    says: 'administrator; developer for their apps; for the stage `manual` administrator, release manager and approver for their apps.',
   },
   promotes: {
-    roles: ['administrator', 'promoter'],
+    roles: ['administrator', 'release-manager'],
     within: 'environment',
-    says: 'administrator; promoter for its environments.',
+    says: 'administrator; release manager for their apps and environments.',
+  },
+  'promotes everywhere': {
+    roles: ['administrator', 'release-manager'],
+    says: 'administrator; release manager of the app in all environments.',
   },
   approves: {
-    roles: ['administrator', 'promoter', 'approver'],
+    roles: ['administrator', 'release-manager', 'approver'],
     within: 'environment',
-    says: 'administrator; promoter and approver for their environments. The policy says whose word counts.',
+    says: 'administrator; release manager and approver for their apps and environments. The policy says whose word counts.',
   },
   administers: { roles: ['administrator'], says: 'administrator.' },
   enrols: {
@@ -59,9 +68,9 @@ export const WHO = {
     says: 'administrator; an enrol token for its environment, once.',
   },
   'sees nodes': {
-    roles: ['administrator', 'promoter', 'approver', 'reader', 'node'],
+    roles: ['administrator', 'release-manager', 'approver', 'reader', 'node'],
     within: 'environment',
-    says: 'administrator, promoter, approver; reader for its environments; a node sees itself.',
+    says: 'administrator; release manager, approver and reader who are not limited to some apps; reader for their environments; a node sees itself.',
   },
   'is the node': {
     roles: ['administrator', 'node'],

@@ -82,7 +82,7 @@ export function checks(hub: FuzzedHub): Target {
     build: fc.constantFrom('2', '2', '2', '2', '2', '3', '99', 'x'),
     token: fc.oneof(
       { arbitrary: fc.constant(hub.known.tokens['administrator'] ?? null), weight: 4 },
-      fc.constantFrom(hub.known.tokens['uploader'] ?? null, hub.known.tokens['reader'] ?? null),
+      fc.constantFrom(hub.known.tokens['developer'] ?? null, hub.known.tokens['reader'] ?? null),
     ),
   })
   return target({

@@ -45,7 +45,7 @@ function sound({ packed, shop }: FuzzedHub['known']['fleet']): readonly (readonl
       'PUT /api/v1/environments/$environment/policy',
       {
         ...{ version: 0, promote: 'request', checks: { commit: ['unit'], acceptance: [], manual: [] } },
-        ...{ approvals: { count: 1, roles: ['promoter'] }, soak: '24h', schema: 'none' },
+        ...{ approvals: { count: 1, roles: ['release-manager'] }, soak: '24h', schema: 'none' },
         freezes: [{ from: 'Fri 16:00', to: 'Mon 08:00', timeZone: 'Europe/Berlin', reason: 'the weekend' }],
         override: { roles: ['administrator'] },
       },

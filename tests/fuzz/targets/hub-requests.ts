@@ -253,7 +253,7 @@ const BODIES: readonly (readonly [call: string, body: object])[] = [
   ['POST /api/v1/promotions', { app: 'shop', build: 1, environment: 'staging', liftWithdrawal: true }],
   [
     'POST /api/v1/tokens',
-    { name: 'ci', role: 'uploader', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
+    { name: 'ci', role: 'developer', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
   ],
   ['POST /api/v1/nodes', { name: 'web2', environment: 'staging', machineId: '0'.repeat(32) }],
   ['POST /api/v1/nodes/web1/report', reportOf(['app-hub/shop-1.0.1_p1'])],
@@ -266,6 +266,10 @@ const BODIES: readonly (readonly [call: string, body: object])[] = [
     },
   ],
   ['POST /api/v1/environments/staging/releases/$id/withdraw', { reason: 'broken' }],
+  ['POST /api/v1/apps/shop/builds/1/yank', { reason: 'broken' }],
+  ['POST /api/v1/apps/shop/builds/1/unyank', { reason: 'mended' }],
+  ['POST /api/v1/apps/shop/builds/2/pin', { reason: 'kept' }],
+  ['POST /api/v1/apps/shop/builds/2/unpin', { reason: 'not kept' }],
   [
     'POST /api/v1/apps/shop/builds',
     { upload: 'upl_none', build: 9, version: '1.2.3', recipe: '{}', promote: 'false', dryRun: true },
