@@ -124,6 +124,17 @@ export const ERRORS = {
   'rollback.open': { status: 409, title: 'A rollback of this app waits already' },
   'rollback.ended': { status: 409, title: 'This rollback has ended' },
 
+  'trust.unknown': { status: 404, title: 'The app trusts nobody by this id' },
+  'trust.exists': { status: 409, title: 'The app trusts this identity already' },
+  'trust.too_wide': { status: 422, title: 'This would trust strangers' },
+  'trust.forbidden_issuer': { status: 422, title: 'The hub may not ask this issuer for its keys' },
+  'identity.invalid': { status: 401, title: 'Not an identity token that the hub can believe' },
+  'identity.expired': { status: 401, title: 'This identity token does not hold at this time' },
+  'identity.wrong_audience': { status: 403, title: 'This identity token is for somebody else' },
+  'identity.untrusted': { status: 403, title: 'The app does not trust this identity' },
+  'identity.used': { status: 409, title: 'This identity token was used before' },
+  'identity.issuer_unreachable': { status: 503, title: 'The keys of the issuer cannot be had' },
+
   'config.invalid': { status: 500, title: 'The settings do not hold' },
   'hub.running': { status: 500, title: 'Another hub works on this data folder' },
   'hub.unreachable': { status: 503, title: 'The hub does not answer' },

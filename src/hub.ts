@@ -28,6 +28,8 @@ import type { Disk } from './storage/disk.ts'
 import { UNWATCHED } from './steps.ts'
 import type { Steps } from './steps.ts'
 import { EventStreams } from './events/event-streams.ts'
+import { IssuerKeys } from './access/issuer-keys.ts'
+import { providerFetch } from './access/provider-fetch.ts'
 import { Arrivals } from './nodes/arrivals.ts'
 import { Turns } from './turns.ts'
 
@@ -52,6 +54,8 @@ export interface Hub extends AsyncDisposable {
   readonly binhostKeys: KeyRing
   /** Of which the secrets of webhooks are made. */
   readonly webhookKey: Buffer
+  /** Of those whose identities apps trust. */
+  readonly issuerKeys: IssuerKeys
   readonly binhosts: Binhosts
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
@@ -117,6 +121,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     limits,
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
+    issuerKeys: new IssuerKeys(clock, providerFetch(config.identityAllow)),
     arrivals: new Arrivals(),
     eventStreams: new EventStreams(),
     overlays,

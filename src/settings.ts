@@ -37,6 +37,7 @@ const count = (least: number, most: number) => {
   const message = `must be a whole number from ${String(least)} to ${String(most)}`
   return z.coerce.number(message).int(message).min(least, message).max(most, message)
 }
+const NETWORKS = 'addresses such as 10.1.2.3, or networks such as 10.1.0.0/16'
 const word = (what: RegExp, hint: string) => z.string().regex(what, hint)
 
 /** Every setting: its name in the file, its variable, how it is checked, its default and its meaning. */
@@ -203,9 +204,16 @@ export const SETTINGS = {
   },
   webhookAllow: {
     env: 'HUB_WEBHOOK_ALLOW',
-    schema: list(z.string().refine(isNetwork, 'addresses such as 10.1.2.3, or networks such as 10.1.0.0/16')),
+    schema: list(z.string().refine(isNetwork, NETWORKS)),
     default: [] as string[],
     meaning: 'addresses and networks inside your own that webhooks may go to as well',
+  },
+  identityAllow: {
+    env: 'HUB_IDENTITY_ALLOW',
+    schema: list(z.string().refine(isNetwork, NETWORKS)),
+    default: [] as string[],
+    meaning:
+      'addresses and networks inside your own where providers of identities may be: your CI, your sign-in',
   },
   logLevel: {
     env: 'HUB_LOG_LEVEL',

@@ -27,6 +27,7 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   environment_rollback: 'administration',
   token: 'administration',
   key: 'administration',
+  trust: 'administration',
   webhook: 'administration',
 }
 

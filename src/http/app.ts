@@ -26,6 +26,7 @@ import { resumableRoutes } from './resumable-routes.ts'
 import { rollbackRoutes } from './rollback-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
+import { exchangeRoutes, trustRoutes } from './trust-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
@@ -61,7 +62,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     next()
   })
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
-  routes.use(restorePointFileRoutes(hub))
+  routes.use(restorePointFileRoutes(hub), exchangeRoutes(hub))
   // The 2,000 files that a restore point may have, with their digests. What was read here is not read again.
   routes.use('/nodes/:node/restore-points', express.json({ limit: '4mb' }))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))
@@ -74,6 +75,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     promotionRoutes(hub),
     holdRoutes(hub),
     tokenRoutes(hub),
+    trustRoutes(hub),
     keyRoutes(hub),
     auditRoutes(hub),
     eventRoutes(hub),

@@ -6,6 +6,7 @@ import type { Hub } from '../hub.ts'
 import { collectBinpkgs } from './collect-binpkgs.ts'
 import { collectUploads } from './collect-uploads.ts'
 import { pruneDeliveries } from './prune-deliveries.ts'
+import { pruneExchanges } from './prune-exchanges.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { pruneRestorePoints } from './prune-restore-points.ts'
 import { repackOverlays } from './repack-overlays.ts'
@@ -17,6 +18,7 @@ type Job = (hub: Hub) => Promise<void>
 const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly job: Job }[] = [
   { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
+  { at: '53 * * * *', name: 'prune exchanged tokens', job: pruneExchanges },
   { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
   { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
   { at: '43 4 * * *', name: 'prune deliveries of webhooks', job: pruneDeliveries },

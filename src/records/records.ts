@@ -20,6 +20,7 @@ import { BinpkgRecords } from './binpkgs.ts'
 import { RestorePointRecords } from './restore-points.ts'
 import { RollbackRecords } from './rollbacks.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
+import { TrustRecords } from './trusts.ts'
 import { WebhookRecords } from './webhooks.ts'
 
 export class Records {
@@ -45,6 +46,7 @@ export class Records {
   readonly audit: AuditRecords
   readonly approvals: ApprovalRecords
   readonly webhooks: WebhookRecords
+  readonly trusts: TrustRecords
   /** Of the audit: told after the transaction that appended to it. */
   readonly growth: Growth
 
@@ -72,6 +74,7 @@ export class Records {
     this.audit = new AuditRecords(db, growth)
     this.approvals = new ApprovalRecords(db)
     this.webhooks = new WebhookRecords(db)
+    this.trusts = new TrustRecords(db)
   }
 
   /**

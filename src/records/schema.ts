@@ -11,6 +11,7 @@ import type {
   RestorePointFileTable,
   RestorePointTable,
 } from './point-tables.ts'
+import type { ExchangeTable, TrustTable } from './trust-tables.ts'
 import type { WebhookDeliveryTable, WebhookQueueTable, WebhookTable } from './webhook-tables.ts'
 
 export interface Schema {
@@ -48,6 +49,8 @@ export interface Schema {
   webhooks: WebhookTable
   webhookDeliveries: WebhookDeliveryTable
   webhookQueue: WebhookQueueTable
+  trusts: TrustTable
+  exchanges: ExchangeTable
 }
 
 export interface AppTable {

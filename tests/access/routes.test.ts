@@ -170,6 +170,13 @@ const ROUTES: readonly Route[] = [
   { call: 'GET /api/v1/webhooks/$webhook/deliveries', allowed: [] },
   { call: 'POST /api/v1/webhooks/$webhook/deliveries/$delivery/replay?dryRun=true', allowed: [] },
   { call: 'DELETE /api/v1/webhooks/$webhook?dryRun=true', allowed: [] },
+  { call: 'GET /api/v1/apps/shop/trusted-publishers', allowed: [] },
+  {
+    call: 'POST /api/v1/apps/shop/trusted-publishers?dryRun=true',
+    body: { provider: 'github', repository: 'acme/other' },
+    allowed: [],
+  },
+  { call: 'DELETE /api/v1/apps/shop/trusted-publishers/$trust?dryRun=true', allowed: [] },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },
@@ -240,6 +247,8 @@ const OPEN = [
   'GET /keys/binhost.asc',
   'GET /keys/statement.json',
 ]
+/** What is brought there in place of a token is judged in trusted-publishing.test.ts. */
+const BY_IDENTITY = ['POST /api/v1/trusted-publishing/token']
 
 let hub: TestHub
 const ids: Record<string, string> = {}
@@ -258,6 +267,8 @@ beforeAll(async () => {
   ids['$sha256'] = body.tarball.sha256
   const check = { stage: 'commit', name: 'lint', status: 'passed' }
   ids['$check'] = (await hub.as().post('/api/v1/apps/shop/builds/1/checks').send(check)).body.id
+  const trust = { provider: 'github', repository: 'acme/shop' }
+  ids['$trust'] = (await hub.as().post('/api/v1/apps/shop/trusted-publishers').send(trust)).body.id
   // It stands for an address that no webhook goes to.
   const webhook = await hub.as().post('/api/v1/webhooks').send({ url: 'http://localhost:9/' })
   ids['$webhook'] = webhook.body.id
@@ -333,7 +344,9 @@ describe.each(ROUTES)('$call', (route) => {
 })
 
 test('the table has every route there is', () => {
-  const calls = [...ROUTES.map(({ call }) => call), ...OPEN].map((call) => call.replace(/\?.*/, ''))
+  const calls = [...ROUTES.map(({ call }) => call), ...OPEN, ...BY_IDENTITY].map((call) =>
+    call.replace(/\?.*/, ''),
+  )
   const missing = declaredRoutes().filter(({ method, pattern }) =>
     calls.every((call) => !new RegExp(`^${method} (/api/v1)?${pattern}$`).test(call)),
   )

@@ -28,6 +28,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
     .meta({ description: 'The number of a revision of the overlay.', examples: [4] }),
   rollback: text('The id of a rollback.', 'rbk_01m83m0379dty7wehpe6zh'),
   token: text('The id of a token.', 'tok_01m83m0379dty7wehpe6zh'),
+  trust: text('The id of a trusted publisher.', 'tru_01m83m0379dty7wehpe6zh'),
   upload: text('The id of a resumable upload.', 'upl_01m83m0379dty7wehpe6zh'),
   webhook: text('The id of a webhook.', 'whk_01m83m0379dty7wehpe6zh'),
 }
