@@ -115,6 +115,12 @@ export interface ClientSettings {
   readonly token: string | null
   /** Where programs keep what they remember between runs (XDG Base Directory); null where there is no such place. */
   readonly stateFolder: string | null
+  /** Of the CI job that runs the command: the token that says which it is, or where GitHub Actions gives one. */
+  readonly identity: {
+    readonly token: string | null
+    readonly requestUrl: string | null
+    readonly requestToken: string | null
+  }
   /** Of the CI job that runs the command, as Jenkins, GitHub Actions and GitLab name them; null where unknown. */
   readonly ci: { readonly commit: string | null; readonly branch: string | null; readonly url: string | null }
 }
@@ -128,6 +134,11 @@ export function clientSettings(env: Environment = process.env): ClientSettings {
     url: first('HUB_URL') ?? 'http://127.0.0.1:8080',
     token: first('HUB_TOKEN'),
     stateFolder: first('XDG_STATE_HOME') ?? (env['HOME'] ? `${env['HOME']}/.local/state` : null),
+    identity: {
+      token: first('HUB_OIDC_TOKEN'),
+      requestUrl: first('ACTIONS_ID_TOKEN_REQUEST_URL'),
+      requestToken: first('ACTIONS_ID_TOKEN_REQUEST_TOKEN'),
+    },
     ci: {
       commit: first('GIT_COMMIT', 'GITHUB_SHA', 'CI_COMMIT_SHA'),
       branch: first('BRANCH_NAME', 'GIT_BRANCH', 'GITHUB_REF_NAME', 'CI_COMMIT_REF_NAME'),

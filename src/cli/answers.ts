@@ -5,6 +5,7 @@ import type { checkJson } from '../http/check-routes.ts'
 import type { keysJson } from '../http/key-json.ts'
 import type { policyJson } from '../http/policy-routes.ts'
 import type { deliveryJson, webhookJson } from '../http/webhook-routes.ts'
+import type { trustJson } from '../http/trust-routes.ts'
 import type { storedPointJson } from '../http/restore-point-routes.ts'
 import type {
   appJson,
@@ -29,6 +30,10 @@ import type {
 export type AuditAnswer = ReturnType<typeof auditJson>
 export type WebhookAnswer = ReturnType<typeof webhookJson>
 export type DeliveryAnswer = ReturnType<typeof deliveryJson>
+export type TrustAnswer = Omit<ReturnType<typeof trustJson>, 'id'> & {
+  /** null in a dry run. */
+  readonly id: string | null
+}
 export type AppAnswer = ReturnType<typeof appJson>
 export type BuildAnswer = ReturnType<typeof buildJson>
 export type VerdictAnswer = Verdict

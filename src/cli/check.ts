@@ -4,6 +4,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import type { CheckAnswer, RecordedCheckAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
+import { asPublisher } from './ci-identity.ts'
 import { streamedForm } from './form.ts'
 import type { FormFile } from './form.ts'
 import { onOneLine, timeText } from './format.ts'
@@ -43,24 +44,29 @@ export function addCheck(program: Command): void {
     .option('--cobertura <files...>', 'coverage as Cobertura XML')
     .option(...DRY_RUN)
   const example = 'portage-hub check shop 45 commit unit --junit build/junit.xml'
-  remote<Options>(command, example, async (session, options, app = '', build = '', stage = '', name = '') => {
-    const told = { stage, name, status: options.status, url: options.link, summary: options.summary }
-    const fields = Object.entries(told).flatMap(([field, value]): [string, string][] =>
-      value === undefined ? [] : [[field, value]],
-    )
-    const form = streamedForm(fields, await filesOf(options))
-    const query = { dryRun: options.dryRun }
-    const path = apiPath('apps', app, 'builds', build, 'checks')
-    const { body } = await session.client.upload<RecordedCheckAnswer>(path, query, form)
-    for (const warning of body.warnings) session.terminal.note(`Warning: ${onOneLine(warning)}`)
-    const would = options.dryRun === true ? 'would be recorded' : 'is recorded'
-    const results = resultsOf(body)
-    const ending = results === '' ? '' : `: ${results}`
-    session.show(
-      body,
-      `${app} build ${build}: ${stage} check ${onOneLine(name)} ${would} as ${body.status}${ending}`,
-    )
-  })
+  remote<Options>(
+    command,
+    example,
+    async (anySession, options, app = '', build = '', stage = '', name = '') => {
+      const session = await asPublisher(anySession, app)
+      const told = { stage, name, status: options.status, url: options.link, summary: options.summary }
+      const fields = Object.entries(told).flatMap(([field, value]): [string, string][] =>
+        value === undefined ? [] : [[field, value]],
+      )
+      const form = streamedForm(fields, await filesOf(options))
+      const query = { dryRun: options.dryRun }
+      const path = apiPath('apps', app, 'builds', build, 'checks')
+      const { body } = await session.client.upload<RecordedCheckAnswer>(path, query, form)
+      for (const warning of body.warnings) session.terminal.note(`Warning: ${onOneLine(warning)}`)
+      const would = options.dryRun === true ? 'would be recorded' : 'is recorded'
+      const results = resultsOf(body)
+      const ending = results === '' ? '' : `: ${results}`
+      session.show(
+        body,
+        `${app} build ${build}: ${stage} check ${onOneLine(name)} ${would} as ${body.status}${ending}`,
+      )
+    },
+  )
 }
 
 const COLUMNS: readonly Column<CheckAnswer>[] = [

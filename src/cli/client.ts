@@ -59,6 +59,10 @@ export class Client {
     return this.#where()
   }
 
+  get hasToken(): boolean {
+    return this.#token !== null
+  }
+
   /** @throws {Failure} as every method here: what the hub refuses, or that there is none. */
   async get<T>(path: string, query: Query = {}): Promise<T> {
     const { response, body } = await this.#send('GET', path, query)

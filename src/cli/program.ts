@@ -24,6 +24,7 @@ import { addRebuild } from './rebuild.ts'
 import { addServe } from './serve.ts'
 import { addRollback } from './rollback.ts'
 import { addToken } from './token.ts'
+import { addTrust } from './trust.ts'
 import { addVerify } from './verify.ts'
 import { addWebhook } from './webhook.ts'
 import { addWhoami } from './whoami.ts'
@@ -34,6 +35,7 @@ const ENDING = `
 Environment:
   HUB_URL    the hub that commands speak to (default: http://127.0.0.1:8080)
   HUB_TOKEN  the token they show it; or keep it in a file, for --token-file
+  HUB_OIDC_TOKEN  without one: the identity of a CI's job, which "push" and "check" exchange
   Commands "on this host" read the hub's own settings: see "config show".
 
 Exit statuses:
@@ -56,7 +58,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
     ...[addWithdraw, addHold, addPolicy, addOverlay],
   ],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addWhoami, addKey, addAudit, addEvents, addWebhook],
+  'Access:': [addToken, addTrust, addWhoami, addKey, addAudit, addEvents, addWebhook],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

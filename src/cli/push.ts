@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import type { ClientSettings } from '../config.ts'
 import type { BuildAnswer, EnvironmentAnswer, PromotionAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
+import { asPublisher } from './ci-identity.ts'
 import type { Answer, Client, Page, Query } from './client.ts'
 import { EXIT } from './exit-status.ts'
 import type { ExitStatus } from './exit-status.ts'
@@ -81,7 +82,8 @@ export function addPush(program: Command): void {
       120,
     )
     .option(...DRY_RUN)
-  remote<Options>(command, EXAMPLES, async (session, options, app = '', path = '') => {
+  remote<Options>(command, EXAMPLES, async (anySession, options, app = '', path = '') => {
+    const session = await asPublisher(anySession, app)
     await using file = await GivenFile.open(path)
     const startedMs = performance.now()
     const { status, body } = await send(session, options, app, file)

@@ -64,6 +64,8 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'nodes remove-point',
     'nodes keep-point',
     'rollback',
+    'trust add',
+    'trust remove',
     'webhook create',
     'webhook enable',
     'webhook disable',
