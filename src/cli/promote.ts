@@ -2,11 +2,12 @@ import type { Command } from 'commander'
 import type { PromotionAnswer, PublishedAnswer, VerdictAnswer } from './answers.ts'
 import { changeLines } from './answers.ts'
 import { apiPath } from './api-path.ts'
-import { parseNumber } from './lists.ts'
+import { wrongUsage } from './failure.ts'
 import { DRY_RUN, remote } from './session.ts'
 import { ruleLines } from './why.ts'
 
 interface Options {
+  readonly to?: string
   readonly liftWithdrawal?: boolean
   readonly override?: string
   readonly dryRun?: boolean
@@ -17,21 +18,27 @@ type Answer = PromotionAnswer & {
   readonly rules: VerdictAnswer['rules'] | null
 }
 
+interface Member {
+  readonly app: string
+  readonly build: number
+}
+
 export function addPromote(program: Command): void {
   const command = program
     .command('promote')
-    .description('publish an archived build in an environment')
-    .argument('<app>')
-    .argument('<build>', 'its number', parseNumber)
-    .argument('<environment>')
+    .description('publish an archived build in an environment, or builds of several apps together')
+    .argument('<what...>', '<app> <build> <environment>, or <app>=<build> once or more with --to')
+    .option('--to <environment>', 'where; of several all go there together, or none')
     .option('--lift-withdrawal', 'publish again what was withdrawn from there')
     .option('--override <reason>', 'skip the waiting in an emergency; everybody reads the reason')
     .option(...DRY_RUN)
-  remote<Options>(command, 'portage-hub promote shop 45 production', async (session, options, ...args) => {
-    const [app = '', build = '', environment = ''] = args
+  const example =
+    'portage-hub promote shop 45 production\nportage-hub promote shop=45 cart=12 --to production'
+  remote<Options>(command, example, async (session, options, ...what) => {
+    const { members, environment } = wantedOf(what.flat(), options.to)
+    const [first] = members
     const wanted = {
-      app,
-      build: Number(build),
+      ...(members.length === 1 ? first : { set: members }),
       environment,
       liftWithdrawal: options.liftWithdrawal === true,
       ...(options.override !== undefined && { override: { reason: options.override } }),
@@ -42,19 +49,46 @@ export function addPromote(program: Command): void {
   })
 }
 
+/** @throws {Failure} of wrong usage. */
+function wantedOf(
+  words: readonly string[],
+  to: string | undefined,
+): { readonly members: readonly Member[]; readonly environment: string } {
+  if (to !== undefined) return { members: words.map(memberOf), environment: to }
+  const [app = '', build = '', environment, ...more] = words
+  if (environment === undefined || more.length > 0)
+    throw wrongUsage('name an app, a build and an environment; or <app>=<build> and --to an environment')
+  return { members: [{ app, build: numberOf(build) }], environment }
+}
+
+function memberOf(word: string): Member {
+  const [app = '', build, ...more] = word.split('=')
+  if (build === undefined || more.length > 0)
+    throw wrongUsage(`with --to each build is <app>=<build>, and ${JSON.stringify(word)} is not`)
+  return { app, build: numberOf(build) }
+}
+
+function numberOf(build: string): number {
+  if (/^[1-9][0-9]{0,14}$/.test(build)) return Number(build)
+  throw wrongUsage(
+    `the number of a build must be an integer of 1 or more, and ${JSON.stringify(build)} is not`,
+  )
+}
+
 function answerText(answer: Answer, dryRun: boolean): string {
-  const { app, build, environment, published, rules } = answer
-  const name = `${app} build ${String(build)}`
+  const { environment, published, rules, set } = answer
+  const name = (set ?? [answer]).map(({ app, build }) => `${app} build ${String(build)}`).join(' and ')
+  const [is, waits] = set === null ? ['is', 'waits'] : ['are', 'wait']
   if (rules !== null) {
-    const waits = `${name} ${dryRun ? 'would wait' : 'waits'} for ${environment}, ${stateText(answer.state)}`
+    const told = `${name} ${dryRun ? 'would wait' : waits} for ${environment}, ${stateText(answer.state)}`
     const unmet = rules.filter(({ state }) => state === 'unmet').flatMap(ruleLines)
-    return [`${waits}${dryRun ? '' : ` (${answer.id})`}:`, ...unmet].join('\n')
+    return [`${told}${dryRun ? '' : ` (${answer.id})`}:`, ...unmet].join('\n')
   }
   if (published === null) {
-    return `${name} is released in ${environment} already, since revision ${String(answer.revision)}.`
+    return `${name} ${is} released in ${environment} already, since revision ${String(answer.revision)}.`
   }
   const revision = String(published.revision)
-  if (!dryRun) return `${name} is released in ${environment}: revision ${revision} of its overlay.`
+  if (!dryRun) return `${name} ${is} released in ${environment}: revision ${revision} of its overlay.`
   return [
     `${name} would be released in ${environment}, in revision ${revision} of its overlay:`,
     ...changeLines(published),

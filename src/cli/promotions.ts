@@ -120,13 +120,21 @@ function addDecision(
 }
 
 function promotionText(answer: WholePromotionAnswer): string {
-  const { id, app, build, environment, state, requestedBy, requestedAt, detail, approvals, rules } = answer
+  const { id, app, build, environment, state, set, requestedBy, requestedAt, detail, approvals, rules } =
+    answer
   const head = `${id}: ${app} build ${String(build)} to ${environment}, ${stateText(state)}`
+  const others = (set ?? []).filter((member) => member.id !== id)
+  const together =
+    others.length === 0
+      ? []
+      : [
+          `  together with ${others.map((other) => `${other.app} build ${String(other.build)} (${other.id})`).join(', ')}`,
+        ]
   const asked = `  asked for by ${requestedBy} at ${timeText(requestedAt)} UTC`
   const given = approvals.map(
     ({ by, at, comment }) =>
       `  approved by ${by} at ${timeText(at)} UTC${comment === null ? '' : `: ${comment}`}`,
   )
   const rest = rules === null ? (detail === null ? [] : [`  ${detail}`]) : rules.flatMap(ruleLines)
-  return [head, asked, ...given, ...rest].join('\n')
+  return [head, ...together, asked, ...given, ...rest].join('\n')
 }

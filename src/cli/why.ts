@@ -25,8 +25,10 @@ export function addWhy(program: Command): void {
   })
 }
 
-/** A rule as lines: what is so, since when and by whom, and what to do. */
+/** A rule as lines: of a release set whose it is, what is so, since when and by whom, and what to do. */
 export function ruleLines({
+  app,
+  build,
   state,
   detail,
   since,
@@ -35,6 +37,7 @@ export function ruleLines({
 }: VerdictAnswer['rules'][number]): readonly string[] {
   const told = [since === null ? '' : `since ${timeText(since)} UTC`, by === null ? '' : `by ${by}`]
   const origin = told.filter(Boolean).join(' ')
-  const line = `  ${state.padEnd(6)}  ${detail}${origin === '' ? '' : ` (${origin})`}`
+  const whose = app === undefined ? '' : `${app} build ${String(build)}: `
+  const line = `  ${state.padEnd(6)}  ${whose}${detail}${origin === '' ? '' : ` (${origin})`}`
   return [line, ...(toMeet === null ? [] : [`          ${toMeet}`])].map(onOneLine)
 }

@@ -9,7 +9,7 @@ import { newId } from '../ids.ts'
 import type { ApprovalRow } from '../records/approvals.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { currentPolicy } from './environment-policy.ts'
-import { isOpen, movePromotion } from './promotion.ts'
+import { isOpen, keyOf, movePromotions } from './promotion.ts'
 import { carryOn, takeTurn } from './promote.ts'
 
 type Needs = Parameters<typeof carryOn>[0]
@@ -24,7 +24,8 @@ export interface Decision {
 
 /**
  * Approves a promotion, by the policy that holds now: another policy needs another approval. Once more by the same
- * person is the same approval, whichever token it comes with. Then the promotion goes as far as it can.
+ * person is the same approval, whichever token it comes with. Of a release set it is one approval of all. Then the
+ * promotion goes as far as it can.
  * @throws {HubError} `promotion.unknown`; `promotion.ended`; `promotion.own_request` for whoever asked for it, or uploaded
  *   what the policy asked for; `promotion.approval_forbidden` for a role that the policy does not name.
  */
@@ -32,31 +33,28 @@ export async function approvePromotion(
   hub: Needs,
   { id, by, reason, dryRun }: Decision,
 ): Promise<ApprovalRow> {
-  const { environment, app } = await findPromotion(hub, id)
-  const approval = await takeTurn(hub, { environment, app }, async () => {
-    const promotion = await findOpenPromotion(hub, id)
-    const { version, role } = await refuseApprover(hub, promotion, by)
+  const asked = await findPromotion(hub, id)
+  const approval = await inTurn(hub, asked, async (promotions) => {
+    const { version, role } = await refuseApprover(hub, promotions, by)
     const now = hub.clock.now()
-    const given = await hub.records.approvals.find({
-      promotion: id,
-      owner: by.owner,
-      policyVersion: version,
-    })
+    const promotion = keyOf(asked)
+    const given = await hub.records.approvals.find({ promotion, owner: by.owner, policyVersion: version })
     if (given) return given
     const approval: ApprovalRow = {
-      ...{ id: newId('apr', now), promotion: id, by: by.name, approver: by.id, owner: by.owner, role },
+      ...{ id: newId('apr', now), promotion, by: by.name, approver: by.id, owner: by.owner, role },
       ...{ policyVersion: version, comment: reason, at: timestamp(now) },
     }
     if (!dryRun)
       await hub.records.transaction(async (records) => {
         await records.approvals.add(approval)
-        const { build } = promotion
-        const change = { type: 'promotion.approved', subject: id, app, build, environment } as const
-        await recordChange(records, hub.clock, { ...change, reason, after: { policyVersion: version } })
+        for (const { id: subject, app, build, environment } of promotions) {
+          const change = { type: 'promotion.approved', subject, app, build, environment } as const
+          await recordChange(records, hub.clock, { ...change, reason, after: { policyVersion: version } })
+        }
       })
     return approval
   })
-  if (!dryRun) await carryOnQuietly(hub, id)
+  if (!dryRun) await carryOnQuietly(hub, asked)
   return approval
 }
 
@@ -76,10 +74,31 @@ async function end(
   state: 'refused' | 'cancelled',
   detail: string,
 ): Promise<PromotionRow> {
-  const { environment, app } = await findPromotion(hub, id)
-  return await takeTurn(hub, { environment, app }, async () => {
-    const promotion = await findOpenPromotion(hub, id)
-    return dryRun ? { ...promotion, state, detail } : await movePromotion(hub, promotion, { state, detail })
+  const asked = await findPromotion(hub, id)
+  await inTurn(hub, asked, async (promotions) => {
+    if (!dryRun)
+      await hub.records.transaction(
+        async (records) => await movePromotions({ ...hub, records }, promotions, () => ({ state, detail })),
+      )
+  })
+  return dryRun ? { ...asked, state, detail } : await findPromotion(hub, id)
+}
+
+/**
+ * Gives `work` the promotion with all that go together with it, while nobody else moves them.
+ * @throws {HubError} `promotion.ended`.
+ */
+async function inTurn<T>(
+  hub: Needs,
+  asked: PromotionRow,
+  work: (promotions: readonly PromotionRow[]) => Promise<T>,
+): Promise<T> {
+  const { environment } = asked
+  const apps = (await hub.records.promotions.together(asked)).map(({ app }) => app)
+  return await takeTurn(hub, { environment, apps }, async () => {
+    const promotions = await hub.records.promotions.together(asked)
+    for (const promotion of promotions) refuseEnded(promotion)
+    return await work(promotions)
   })
 }
 
@@ -95,31 +114,33 @@ export function unknownPromotion(id: string): HubError {
   return new HubError('promotion.unknown', `there is no promotion ${JSON.stringify(id.slice(0, 100))}`)
 }
 
-async function findOpenPromotion(hub: Pick<Hub, 'records'>, id: string): Promise<PromotionRow> {
-  const promotion = await findPromotion(hub, id)
-  if (isOpen(promotion)) return promotion
+function refuseEnded(promotion: PromotionRow): void {
+  if (isOpen(promotion)) return
+  const { id, state, finishedAt } = promotion
   throw new HubError(
     'promotion.ended',
-    `${id} is ${promotion.state} since ${promotion.finishedAt ?? 'just now'}: ask for a new one`,
+    `${id} is ${state} since ${finishedAt ?? 'just now'}: ask for a new one`,
   )
 }
 
+/** The role that counts, which whoever approves must have for each of them. */
 async function refuseApprover(
   hub: Pick<Hub, 'records' | 'config'>,
-  promotion: PromotionRow,
+  promotions: readonly PromotionRow[],
   by: Principal,
 ): Promise<{ readonly version: number; readonly role: Role }> {
-  const { policy, version } = await currentPolicy(hub, promotion.environment)
+  const { policy, version } = await currentPolicy(hub, promotions[0]?.environment ?? '')
   const { count, roles } = policy.approvals
-  const role = rolesIn(by, promotion).find((one) => roles.includes(one))
-  if (count === 0 || role === undefined) {
+  const counting = promotions.map((promotion) => rolesIn(by, promotion).find((one) => roles.includes(one)))
+  const [role] = counting
+  if (count === 0 || role === undefined || counting.includes(undefined)) {
     const who = count === 0 ? 'the policy asks for no approval' : `the policy asks for ${roles.join(' or ')}`
     throw new HubError(
       'promotion.approval_forbidden',
       `${by.name} (${roleText(by)}) does not approve here: ${who}`,
     )
   }
-  if (promotion.requestedOwner === by.owner || promotion.overrideOwner === by.owner)
+  if (promotions.some((one) => one.requestedOwner === by.owner || one.overrideOwner === by.owner))
     throw new HubError(
       'promotion.own_request',
       `whoever is behind ${by.name} asked for this promotion, or uploaded its build: somebody else must approve it`,
@@ -128,12 +149,9 @@ async function refuseApprover(
 }
 
 /** The approval is kept whatever comes of the promotion, which says itself how it ended. */
-async function carryOnQuietly(hub: Needs, id: string): Promise<void> {
-  const promotion = await findPromotion(hub, id)
-  const build = await hub.records.builds.find(promotion.app, promotion.build)
-  if (!build) return
+async function carryOnQuietly(hub: Needs, promotion: PromotionRow): Promise<void> {
   try {
-    await carryOn(hub, promotion, build)
+    await carryOn(hub, promotion)
   } catch (error) {
     if (!(error instanceof HubError)) throw error
   }

@@ -8,7 +8,7 @@ import { covers, heldRule, isIn } from './holds.ts'
 import { environmentBefore } from './environment-policy.ts'
 import { verdictOfPolicy } from './policy-verdict.ts'
 import type { Override } from './policy-verdict.ts'
-import { WAITING_STATES } from './promotion.ts'
+import { overrideOf, WAITING_STATES } from './promotion.ts'
 import type { WaitingState } from './promotion.ts'
 import type { JudgedRule, Rule } from './rule.ts'
 
@@ -33,32 +33,92 @@ export interface Wish {
 }
 
 /** Every rule, met or not: of the order of environments, of what was taken back or is held, and of the policy. */
-export async function judge(
+export async function judge(hub: Needs, build: BuildRow, environment: string, wish: Wish): Promise<Verdict> {
+  const { rules, policyVersion } = await judgedRules(hub, build, environment, wish)
+  return verdictOf(rules, policyVersion)
+}
+
+/** A promotion with its build, of those that go together. */
+export interface Member {
+  readonly promotion: PromotionRow
+  readonly build: BuildRow
+}
+
+/** One verdict on promotions that go together: the rules of each; in a release set they say whose they are. */
+export async function judgeTogether(hub: Needs, members: readonly Member[]): Promise<Verdict> {
+  const rules: JudgedRule[] = []
+  let policyVersion = 0
+  for (const { promotion, build } of members) {
+    const judged = await judgedRules(hub, build, promotion.environment, {
+      liftWithdrawal: promotion.liftWithdrawal === 1,
+      override: overrideOf(promotion),
+      promotion,
+    })
+    const whose = members.length === 1 ? {} : { app: build.app, build: build.build }
+    rules.push(...judged.rules.map((rule) => ({ ...whose, ...rule })))
+    policyVersion = judged.policyVersion
+  }
+  return verdictOf(rules, policyVersion)
+}
+
+/** The verdict on what the promotion asks for, together with the others of its release set. */
+export async function judgePromotion(
   hub: Needs,
-  build: BuildRow,
-  environment: string,
-  { liftWithdrawal, override, promotion }: Wish,
+  promotion: Pick<PromotionRow, 'id' | 'setId'>,
 ): Promise<Verdict> {
-  const releases = await hub.records.releases.ofBuild(build.app, build.build)
-  const holds = (await hub.records.holds.openOf(build.app)).filter((hold) => covers(hold, build))
-  const { rules: ofPolicy, version } = await verdictOfPolicy(hub, build, environment, {
-    releases,
-    override,
-    promotion,
-  })
-  const rules: readonly JudgedRule[] = [
-    ...previousEnvironmentRule(hub, releases, holds, environment),
-    ...withdrawalRule(releases, environment, liftWithdrawal),
-    ...holds.filter((hold) => isIn(hold, environment)).map(heldRule),
-    ...ofPolicy,
-  ]
+  return await judgeTogether(hub, await membersOf(hub, promotion))
+}
+
+/** The promotions that go together with this one, as they are now, each with its build. */
+export async function membersOf(
+  { records }: Pick<Hub, 'records'>,
+  promotion: Pick<PromotionRow, 'id' | 'setId'>,
+): Promise<readonly Member[]> {
+  const members: Member[] = []
+  for (const each of await records.promotions.together(promotion)) {
+    const build = await records.builds.find(each.app, each.build)
+    if (!build) throw new Error(`promotion ${each.id} names a build that the records lack`)
+    members.push({ promotion: each, build })
+  }
+  return members
+}
+
+/** What is unmet, in a sentence each. */
+export function unmetText(rules: readonly Rule[]): string {
+  return rules
+    .filter(({ state }) => state === 'unmet')
+    .map(({ app, build, detail }) =>
+      app === undefined ? detail : `${app} build ${String(build)}: ${detail}`,
+    )
+    .join(' ')
+}
+
+function verdictOf(rules: readonly JudgedRule[], policyVersion: number): Verdict {
   const unmet = rules.filter(({ state }) => state === 'unmet')
   return {
     eligible: unmet.length === 0,
     rules: rules.map(({ waitsFor: _waitsFor, ...rule }) => rule),
-    policyVersion: version,
+    policyVersion,
     waitsFor: waitOf(unmet),
   }
+}
+
+async function judgedRules(
+  hub: Needs,
+  build: BuildRow,
+  environment: string,
+  { liftWithdrawal, override, promotion }: Wish,
+): Promise<{ readonly rules: readonly JudgedRule[]; readonly policyVersion: number }> {
+  const releases = await hub.records.releases.ofBuild(build.app, build.build)
+  const holds = (await hub.records.holds.openOf(build.app)).filter((hold) => covers(hold, build))
+  const ofPolicy = await verdictOfPolicy(hub, build, environment, { releases, override, promotion })
+  const rules = [
+    ...previousEnvironmentRule(hub, releases, holds, environment),
+    ...withdrawalRule(releases, environment, liftWithdrawal),
+    ...holds.filter((hold) => isIn(hold, environment)).map(heldRule),
+    ...ofPolicy.rules,
+  ]
+  return { rules, policyVersion: ofPolicy.version }
 }
 
 /** Checks come before people, and people before time; what no waiting mends is told at once. */

@@ -10,6 +10,7 @@ import { currentPolicy, environmentBefore } from './environment-policy.ts'
 import { standingUnheld } from './holds.ts'
 import { judgePolicy } from './judge-policy.ts'
 import type { PolicyFacts } from './judge-policy.ts'
+import { keyOf } from './promotion.ts'
 import type { JudgedRule } from './rule.ts'
 
 type Needs = Pick<Hub, 'records' | 'config' | 'clock'>
@@ -63,10 +64,12 @@ export async function verdictOfPolicy(
 /** Those that were given by the policy that holds: another one asks anew. */
 async function approvalsOf(
   { records }: Pick<Hub, 'records'>,
-  { id }: PromotionRow,
+  promotion: PromotionRow,
   version: number,
 ): Promise<PolicyFacts['approvals']> {
-  return (await records.approvals.of(id)).filter(({ policyVersion }) => policyVersion === version)
+  return (await records.approvals.of(keyOf(promotion))).filter(
+    ({ policyVersion }) => policyVersion === version,
+  )
 }
 
 function schemaOf({ recipe }: Pick<BuildRow, 'recipe'>): PolicyFacts['schema'] {

@@ -45,8 +45,9 @@ export async function carryOutUpload(hub: Needs, build: BuildRow): Promise<reado
   const promotions = await hub.records.promotions.ofBuild(build.app, build.build)
   for (const promotion of new Map(promotions.map((row) => [row.environment, row])).values()) {
     try {
-      if (isOpen(promotion)) await carryOn(hub, promotion, build)
-      else if (promotion.state === 'failed') await askAgain(hub, promotion, build)
+      if (isOpen(promotion)) await carryOn(hub, promotion)
+      // What was to go together with others goes alone for nobody.
+      else if (promotion.state === 'failed' && promotion.setId === null) await askAgain(hub, promotion, build)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
     }
@@ -60,7 +61,7 @@ async function askAgain(
   build: BuildRow,
 ): Promise<void> {
   const by = { name, id, owner }
-  await promote(hub, { build, environment, by, liftWithdrawal: false, dryRun: false })
+  await promote(hub, { builds: [build], environment, by, liftWithdrawal: false, dryRun: false })
 }
 
 /** For so long a build that a policy refused is asked for again when its rules are met. */
@@ -92,7 +93,7 @@ async function askIfEligible(
   if (!eligible && waitsFor === null) return
   try {
     await promote(hub, {
-      build,
+      builds: [build],
       environment,
       by: policyFor(requestedOwner),
       liftWithdrawal: false,

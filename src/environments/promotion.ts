@@ -90,52 +90,81 @@ export function newPromotion(
     requestedAt: timestamp(now),
     ...{ finishedAt: null, releaseId: null, revision: null, detail: null, policyVersion: null },
     ...{ overrideReason, overrideBy: override.by, overrideOwner: override.owner, supersededBy: null },
+    setId: null,
   }
 }
 
-/** Records a new promotion. Belongs into a transaction. */
-export async function addPromotion(
-  hub: Pick<Hub, 'records' | 'clock'>,
-  promotion: PromotionRow,
-): Promise<void> {
-  await hub.records.promotions.add(promotion)
-  const { id, app, build, environment, state, requestedBy, liftWithdrawal, overrideReason } = promotion
-  await recordChange(hub.records, hub.clock, {
-    ...{ type: 'promotion.requested', subject: id, app, build, environment, reason: overrideReason },
-    after: { state, requestedBy, liftWithdrawal: liftWithdrawal === 1, override: overrideReason !== null },
-  })
+/** What the audit says of whom a promotion goes together with. */
+function setFact(promotions: readonly PromotionRow[]) {
+  return promotions.length === 1 ? {} : { set: promotions.map(({ app, build }) => ({ app, build })) }
 }
 
+/** Records new promotions that go together: one, or a release set. Belongs into a transaction. */
+export async function addPromotions(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  promotions: readonly PromotionRow[],
+): Promise<void> {
+  for (const promotion of promotions) {
+    await hub.records.promotions.add(promotion)
+    const { id, app, build, environment, state, requestedBy, liftWithdrawal, overrideReason } = promotion
+    const asked = {
+      state,
+      requestedBy,
+      liftWithdrawal: liftWithdrawal === 1,
+      override: overrideReason !== null,
+    }
+    await recordChange(hub.records, hub.clock, {
+      ...{ type: 'promotion.requested', subject: id, app, build, environment, reason: overrideReason },
+      after: { ...asked, ...setFact(promotions) },
+    })
+  }
+}
+
+export type Move = Partial<PromotionRow> & { readonly state: PromotionState }
+
 /**
- * Moves a promotion on. To the state in which it is already nothing is moved, but what is said of it may change.
+ * Moves promotions that go together on. To the state in which they are already nothing is moved, but what is said of them
+ * may change. Belongs into a transaction.
  * @throws {Error} for a move that the table does not have: a fault of ours.
  */
-export async function movePromotion(
+export async function movePromotions(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  promotions: readonly PromotionRow[],
+  moveOf: (promotion: PromotionRow) => Move,
+): Promise<readonly PromotionRow[]> {
+  const moved: PromotionRow[] = []
+  for (const promotion of promotions)
+    moved.push(await movePromotion(hub, promotion, moveOf(promotion), setFact(promotions)))
+  return moved
+}
+
+async function movePromotion(
   hub: Pick<Hub, 'records' | 'clock'>,
   promotion: PromotionRow,
-  change: Partial<PromotionRow> & { readonly state: PromotionState },
+  move: Move,
+  set: ReturnType<typeof setFact>,
 ): Promise<PromotionRow> {
   const from = promotion.state as PromotionState
   const mayMoveTo: readonly PromotionState[] = PROMOTION_MOVES[from]
-  if (!mayMoveTo.includes(change.state))
-    throw new Error(`a promotion cannot go from ${from} to ${change.state}`)
-  const isEnd = PROMOTION_MOVES[change.state].length === 0
-  const moved = { ...promotion, ...change, finishedAt: isEnd ? timestamp(hub.clock.now()) : null }
+  if (!mayMoveTo.includes(move.state)) throw new Error(`a promotion cannot go from ${from} to ${move.state}`)
+  const isEnd = PROMOTION_MOVES[move.state].length === 0
+  const moved = { ...promotion, ...move, finishedAt: isEnd ? timestamp(hub.clock.now()) : null }
   const { id, app, build, environment, state, releaseId, revision, detail, policyVersion } = moved
   const { supersededBy, finishedAt } = moved
-  await hub.records.transaction(async (records) => {
-    const kept = { state, finishedAt, releaseId, revision, detail, policyVersion, supersededBy }
-    await records.promotions.update(id, kept)
-    if (from === state && from !== 'publishing') return
-    await recordChange(records, hub.clock, {
-      ...{ type: 'promotion.moved', subject: id, app, build, environment },
-      ...{
-        before: { state: from },
-        after: { state, detail, releaseId, revision, policyVersion, supersededBy },
-      },
-    })
+  const kept = { state, finishedAt, releaseId, revision, detail, policyVersion, supersededBy }
+  await hub.records.promotions.update(id, kept)
+  if (from === state && from !== 'publishing') return moved
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'promotion.moved', subject: id, app, build, environment },
+    before: { state: from },
+    after: { state, detail, releaseId, revision, policyVersion, supersededBy, ...set },
   })
   return moved
+}
+
+/** What approvals are kept under: of a release set they are all of its first promotion. */
+export function keyOf({ id, setId }: Pick<PromotionRow, 'id' | 'setId'>): string {
+  return setId ?? id
 }
 
 /** Who skips the waiting of this promotion; null: nobody. */

@@ -16,66 +16,94 @@ type Needs = Pick<Hub, 'overlays' | 'records' | 'config' | 'clock' | 'blobs' | '
 
 export interface ReleaseRequest {
   readonly environment: string
-  readonly build: BuildRow
+  /** Of an app each; several are a release set. */
+  readonly builds: readonly BuildRow[]
   readonly by: string
   readonly dryRun: boolean
 }
 
 export interface Released {
-  /** The release as recorded; with `dryRun` the one that would be, without an id. */
-  readonly release: ReleaseRow
+  /** Of each build, in their order, as recorded; with `dryRun` those that would be, without an id. */
+  readonly releases: readonly ReleaseRow[]
   readonly published: Published
 }
 
 /**
- * Publishes the build: its distfile in the environment's mirror, then one revision of the overlay. A build that stands
- * there already is given back as it is, with no new revision.
- * @throws {HubError} `promotion.not_eligible` when it was held meanwhile.
+ * Publishes the builds: their distfiles in the environment's mirror, then one revision of the overlay, for all of them or
+ * none. A build that stands there already stays as it is; if all do there is no new revision.
+ * @throws {HubError} `promotion.not_eligible` when one was held meanwhile.
  */
-export async function releaseBuild(hub: Needs, request: ReleaseRequest): Promise<Released> {
-  const { environment, build, by } = request
-  let release: ReleaseRow | undefined
-  const before = await hub.records.releases.ofBuild(build.app, build.build)
-  const isBack = before.some((earlier) => earlier.environment === environment)
+export async function releaseBuilds(hub: Needs, request: ReleaseRequest): Promise<Released> {
+  const { environment, builds, by } = request
+  let standing: readonly (ReleaseRow | undefined)[] = []
+  const added = (): readonly BuildRow[] => builds.filter((_, place) => standing[place] === undefined)
   const published = await overlayOf(hub, environment).publish({
     author: by,
-    message: releaseMessage(build, isBack ? 'lift the withdrawal of' : 'add'),
+    message: await messageOf(hub, request),
     dryRun: request.dryRun,
     plan: async (tree) => {
-      release = await hub.records.releases.living(environment, build.app, build.build)
-      return release
+      standing = await Promise.all(
+        builds.map(async ({ app, build }) => await hub.records.releases.living(environment, app, build)),
+      )
+      const apps = added().map(({ app }) => app)
+      return apps.length === 0
         ? new Map()
-        : await planListing(hub, tree, { environment, apps: [build.app], added: [build] })
+        : await planListing(hub, tree, { environment, apps, added: added() })
     },
     record: async (records, revision) => {
-      if (release) return
-      // Whoever held it since it was judged was told that nothing promotes it.
-      await refuseHeld(records, build, environment)
-      release = { ...newRelease(hub, request), revision }
-      await records.releases.add(release)
-      await recordChange(records, hub.clock, {
-        ...{
-          type: 'release.published',
-          subject: release.id,
-          app: build.app,
-          build: build.build,
-          environment,
-        },
-        after: { revision, cpv: `${build.category}/${build.pn}-${build.pv}`, sha512: build.sha512 },
-      })
+      // Whoever held one since it was judged was told that nothing promotes it.
+      for (const build of added()) await refuseHeld(records, build, environment)
+      const releases: ReleaseRow[] = []
+      for (const [place, build] of builds.entries())
+        releases.push(standing[place] ?? (await addRelease({ ...hub, records }, request, build, revision)))
+      standing = releases
     },
-    beforeSwitch: async () => await hub.blobs.linkIntoMirror(environment, build.distfileName, build.sha512),
+    beforeSwitch: async () => {
+      for (const { distfileName, sha512 } of builds)
+        await hub.blobs.linkIntoMirror(environment, distfileName, sha512)
+    },
   })
-  return {
-    release: release ?? { ...newRelease(hub, request), id: '', revision: published.revision },
-    published,
+  const releases = builds.map(
+    (build, place) =>
+      standing[place] ?? {
+        ...newRelease(hub, { environment, build, by }),
+        id: '',
+        revision: published.revision,
+      },
+  )
+  return { releases, published }
+}
+
+async function addRelease(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  { environment, by }: ReleaseRequest,
+  build: BuildRow,
+  revision: number,
+): Promise<ReleaseRow> {
+  const release = { ...newRelease(hub, { environment, build, by }), revision }
+  await hub.records.releases.add(release)
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'release.published', subject: release.id, app: build.app, build: build.build, environment },
+    after: { revision, cpv: `${build.category}/${build.pn}-${build.pv}`, sha512: build.sha512 },
+  })
+  return release
+}
+
+async function messageOf(hub: Needs, { environment, builds }: ReleaseRequest): Promise<string> {
+  const messages: string[] = []
+  for (const build of builds) {
+    const before = await hub.records.releases.ofBuild(build.app, build.build)
+    const isBack = before.some((earlier) => earlier.environment === environment)
+    messages.push(releaseMessage(build, isBack ? 'lift the withdrawal of' : 'add'))
   }
+  if (messages.length === 1) return messages.join('')
+  return `Release ${String(builds.length)} builds together\n\n${messages.join('\n')}`
 }
 
 /** A release as it is first recorded, but for its revision. */
 export function newRelease(
   hub: Pick<Hub, 'clock'>,
-  { environment, build, by }: Pick<ReleaseRequest, 'environment' | 'build' | 'by'>,
+  { environment, build, by }: { readonly environment: string; readonly build: BuildRow; readonly by: string },
 ): Omit<ReleaseRow, 'revision'> {
   const now = hub.clock.now()
   return {
@@ -101,12 +129,18 @@ export interface WithdrawRequest {
   readonly dryRun: boolean
 }
 
+export interface Withdrawn {
+  /** As recorded, or with `dryRun` as it would be. */
+  readonly release: ReleaseRow
+  readonly published: Published
+}
+
 /**
  * Takes a release back: its version is masked in the overlay with the reason, so that nodes go to the best version
  * that remains. Nothing is removed.
  * @throws {HubError} `release.unknown`; `release.already_withdrawn`.
  */
-export async function withdrawRelease(hub: Needs, request: WithdrawRequest): Promise<Released> {
+export async function withdrawRelease(hub: Needs, request: WithdrawRequest): Promise<Withdrawn> {
   const { environment } = request
   const overlay = overlayOf(hub, environment)
   let release = await findRelease(hub, request)

@@ -11,6 +11,9 @@ export interface Rule {
   readonly by: string | null
   /** What makes it met; null when it is. */
   readonly toMeet: string | null
+  /** Of a release set: the app and the build that it is about. */
+  readonly app?: string
+  readonly build?: number
 }
 
 /** A rule with what a promotion waits in while it is unmet; without: no waiting mends it. */

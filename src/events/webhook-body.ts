@@ -1,5 +1,5 @@
 /** What is sent to a webhook of an event, in the form that its receiver reads. */
-import { judge } from '../environments/eligibility.ts'
+import { judgePromotion, unmetText } from '../environments/eligibility.ts'
 import type { Rule } from '../environments/rule.ts'
 import type { Hub } from '../hub.ts'
 import type { HubEvent } from './event.ts'
@@ -34,13 +34,9 @@ export async function tell(
 ): Promise<ToldEvent> {
   if (!event.type.startsWith('promotion.')) return event
   const promotion = await hub.records.promotions.find(event.subject)
-  const build = promotion && (await hub.records.builds.find(promotion.app, promotion.build))
   const isThere = hub.config.environments.some(({ name }) => name === promotion?.environment)
-  if (!build || !isThere) return event
-  const { liftWithdrawal, overrideReason, requestedBy } = promotion
-  const override = overrideReason === null ? null : { by: requestedBy, reason: overrideReason }
-  const wish = { liftWithdrawal: liftWithdrawal === 1, override, promotion }
-  return { ...event, rules: (await judge(hub, build, promotion.environment, wish)).rules }
+  if (!promotion || !isThere) return event
+  return { ...event, rules: (await judgePromotion(hub, promotion)).rules }
 }
 
 /** `shop build 45: promotion moved to released in production, by release team. Reason: …` */
@@ -51,11 +47,11 @@ export function sentenceOf(event: ToldEvent): string {
   const state =
     typeof after?.['state'] === 'string' && type === 'promotion.moved' ? ` to ${after['state']}` : ''
   const where = [environment, node].filter((each) => each !== null).map((each) => ` in ${each}`)
-  const unmet = event.rules?.filter((rule) => rule.state === 'unmet').map(({ detail }) => detail) ?? []
+  const unmet = unmetText(event.rules ?? [])
   return [
     `${subject}: ${what}${state}${where.join('')}, by ${actor}.`,
     ...(reason === null ? [] : [`Reason: ${reason}`]),
-    ...(unmet.length === 0 ? [] : [`Not met: ${unmet.join(' ')}`]),
+    ...(unmet === '' ? [] : [`Not met: ${unmet}`]),
   ].join(' ')
 }
 

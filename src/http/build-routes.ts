@@ -5,8 +5,8 @@ import { isInSight, sightOf } from '../access/rights.ts'
 import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
-import { judge } from '../environments/eligibility.ts'
-import { isOpen, overrideOf } from '../environments/promotion.ts'
+import { judge, judgePromotion } from '../environments/eligibility.ts'
+import { isOpen } from '../environments/promotion.ts'
 import { HubError } from '../errors.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Hub } from '../hub.ts'
@@ -93,10 +93,9 @@ async function verdictOf(hub: Hub, build: BuildRow, environment: string) {
   const promotion = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
     (one) => one.environment === environment && isOpen(one),
   )
-  const { eligible, policyVersion, rules } = await judge(hub, build, environment, {
-    ...{ liftWithdrawal: promotion?.liftWithdrawal === 1, promotion: promotion ?? null },
-    override: promotion ? overrideOf(promotion) : null,
-  })
+  const { eligible, policyVersion, rules } = promotion
+    ? await judgePromotion(hub, promotion)
+    : await judge(hub, build, environment, { liftWithdrawal: false, override: null, promotion: null })
   return { eligible, policyVersion, rules }
 }
 

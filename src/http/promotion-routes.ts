@@ -12,27 +12,45 @@ import {
   rejectPromotion,
   unknownPromotion,
 } from '../environments/decide-promotion.ts'
-import { judge } from '../environments/eligibility.ts'
 import { promote } from '../environments/promote.ts'
-import { isOpen, overrideOf } from '../environments/promotion.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import type { BuildRow } from '../records/builds.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
+import { listedPromotionJson, promotionsJson, wholePromotionJson } from './promotion-json.ts'
 import { approvalJson, promotionJson, publishedJson } from './representations.ts'
 import { reasonField } from './reason.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
-const bodySchema = z.strictObject({
-  app: z.string(),
-  build: z.int().min(1),
-  environment: z.string(),
-  /** Publish again what was withdrawn from there. */
-  liftWithdrawal: z.boolean().default(false),
-  /** Skip the waiting in an emergency. */
-  override: z.strictObject({ reason: reasonField }).nullable().default(null),
-})
+const member = z.strictObject({ app: z.string(), build: z.int().min(1) })
+
+const bodySchema = z
+  .strictObject({
+    app: z.string().optional(),
+    build: z.int().min(1).optional(),
+    /** A release set: builds of several apps that go together or not at all. */
+    set: z
+      .array(member)
+      .min(2)
+      .max(50)
+      .refine(
+        (members) => new Set(members.map(({ app }) => app)).size === members.length,
+        'names an app twice',
+      )
+      .optional(),
+    environment: z.string(),
+    /** Publish again what was withdrawn from there. */
+    liftWithdrawal: z.boolean().default(false),
+    /** Skip the waiting in an emergency. */
+    override: z.strictObject({ reason: reasonField }).nullable().default(null),
+  })
+  .refine(
+    ({ app, build, set }) =>
+      (set === undefined) === (app !== undefined) && (app !== undefined) === (build !== undefined),
+    'name either an app and a build, or a set of both',
+  )
 
 const approvalSchema = z.strictObject({ comment: reasonField.nullable().default(null) })
 const endSchema = z.strictObject({ reason: reasonField })
@@ -48,7 +66,8 @@ export function promotionRoutes(hub: Hub): Router {
       ...{ sight: sightOf(principalOf(response)), open: openOf(request) },
     }
     const page = await hub.records.promotions.list(filter, pageRequest(request))
-    sendPage(request, response, page, promotionJson)
+    const items = await promotionsJson(hub, page.items)
+    sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/promotions/:promotion', async (request, response) => {
     response.json(await wholePromotionJson(hub, await visiblePromotion(hub, request, response)))
@@ -82,57 +101,58 @@ async function visiblePromotion(hub: Hub, request: Request, response: Response):
   throw unknownPromotion(id)
 }
 
+/** Of a release set the right is needed for each of its apps. */
 async function decidable(hub: Hub, request: Request, response: Response, to: 'approve' | 'promote') {
   const promotion = await visiblePromotion(hub, request, response)
   const by = authorize(response, { to, ...placeOf(promotion) })
+  for (const other of await hub.records.promotions.together(promotion))
+    authorize(response, { to, ...placeOf(other) })
   return { id: promotion.id, by, dryRun: isDryRun(request) }
 }
 
-function placeOf({ app, environment }: PromotionRow) {
+function placeOf({ app, environment }: Pick<PromotionRow, 'app' | 'environment'>) {
   return { app, environment }
-}
-
-/** With who approved it, and, while it is open, the verdict that it waits for. */
-async function wholePromotionJson(hub: Hub, promotion: PromotionRow) {
-  const approvals = (await hub.records.approvals.of(promotion.id)).map(approvalJson)
-  const build = isOpen(promotion) ? await hub.records.builds.find(promotion.app, promotion.build) : undefined
-  const wish = { liftWithdrawal: promotion.liftWithdrawal === 1, override: overrideOf(promotion), promotion }
-  const rules = build ? (await judge(hub, build, promotion.environment, wish)).rules : null
-  return { ...promotionJson(promotion), approvals, rules }
 }
 
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
   const body = parseWith(bodySchema, request.body, 'the body')
-  const { app, build: number, environment, liftWithdrawal, override } = body
-  const by = authorize(response, { to: 'promote', app, environment })
-  if (override !== null) await refuseOverride(hub, { app, environment }, by)
-  const build = await hub.records.builds.find(app, number)
-  if (!build) {
-    throw new HubError(
-      'build.unknown',
-      `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))}`,
-    )
-  }
+  const { environment, liftWithdrawal, override } = body
+  const wanted = body.set ?? [{ app: body.app ?? '', build: body.build ?? 0 }]
+  const by = principalOf(response)
+  for (const { app } of wanted) authorize(response, { to: 'promote', app, environment })
+  if (override !== null) for (const { app } of wanted) await refuseOverride(hub, { app, environment }, by)
+  const builds: BuildRow[] = []
+  for (const { app, build } of wanted) builds.push(await findBuild(hub, app, build))
   const dryRun = isDryRun(request)
-  const { promotion, published, isNew, verdict } = await promote(hub, {
-    build,
-    environment,
-    by,
-    liftWithdrawal,
-    overrideReason: override?.reason ?? null,
-    dryRun,
-  })
+  const overrideReason = override?.reason ?? null
+  const asked = { builds, environment, by, liftWithdrawal, overrideReason, dryRun }
+  const { promotions, published, isNew, verdict } = await promote(hub, asked)
+  const [promotion] = promotions
+  if (!promotion) throw new Error('nothing was promoted')
   if (!dryRun && (isNew || verdict !== null)) {
     // 202: it was asked for and is not done.
     response.status(verdict === null ? 201 : 202)
     response.location(`${request.baseUrl}/promotions/${promotion.id}`)
   }
+  const told =
+    promotions.length === 1 ? await listedPromotionJson(hub, promotion) : promotionJson(promotion, promotions)
+  const nowhere = { id: null, set: told.set?.map((each) => ({ ...each, id: null })) ?? null, dryRun }
   response.json({
-    ...promotionJson(promotion),
-    ...(dryRun ? { id: null, dryRun } : {}),
+    ...told,
+    ...(dryRun ? nowhere : {}),
     published: publishedJson(published),
     rules: verdict?.rules ?? null,
   })
+}
+
+/** @throws {HubError} `build.unknown`. */
+async function findBuild(hub: Hub, app: string, number: number): Promise<BuildRow> {
+  const build = await hub.records.builds.find(app, number)
+  if (build) return build
+  throw new HubError(
+    'build.unknown',
+    `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))}`,
+  )
 }
 
 function openOf(request: Request): boolean | null {

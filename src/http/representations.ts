@@ -99,14 +99,19 @@ export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' 
 }
 
 /** Who is behind a request counts, and is nobody's to read. */
-export function promotionJson({
-  requestedWith: _with,
-  requestedOwner: _owner,
-  overrideOwner: _other,
-  ...promotion
-}: PromotionRow) {
+export function promotionJson(
+  {
+    requestedWith: _with,
+    requestedOwner: _owner,
+    overrideOwner: _other,
+    setId: _set,
+    ...promotion
+  }: PromotionRow,
+  set: readonly PromotionRow[] | null,
+) {
   return {
     ...promotion,
+    set: set?.map(({ id, app, build }) => ({ id, app, build })) ?? null,
     liftWithdrawal: promotion.liftWithdrawal === 1,
     releaseId: promotion.releaseId === '' ? null : promotion.releaseId,
   }

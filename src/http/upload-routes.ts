@@ -5,7 +5,7 @@ import { settleUpload, takeUpload } from '../builds/partial-upload.ts'
 import { receiveBuild } from '../builds/receive-build.ts'
 import type { ReceivedBuild } from '../builds/receive-build.ts'
 import type { ReceivedFile } from '../builds/receive-bytes.ts'
-import { addPromotion } from '../environments/promotion.ts'
+import { addPromotions } from '../environments/promotion.ts'
 import { carryOutUpload, promotionsOfUpload } from '../environments/promote-upload.ts'
 import type { UploadPromotion } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
@@ -16,7 +16,8 @@ import { authorize, principalOf } from './auth.ts'
 import { marksOf } from './build-routes.ts'
 import { findUploadOfKey, keyOf, uploadKeyRow } from './idempotency.ts'
 import { takeUploadField } from './plain-fields.ts'
-import { buildJson, promotionJson } from './representations.ts'
+import { buildJson } from './representations.ts'
+import { promotionsJson } from './promotion-json.ts'
 import { isDryRun, parameter, query } from './request.ts'
 import { digestsOfHeader, parseUploadFields, receiveForm, receiveRawBody, tarballOf } from './upload.ts'
 import type { UploadFields } from './upload.ts'
@@ -124,7 +125,7 @@ async function answerUpload(
     dryRun,
     record: async (records, build) => {
       const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
-      for (const promotion of promotions) await addPromotion({ ...hub, records }, promotion)
+      for (const promotion of promotions) await addPromotions({ ...hub, records }, [promotion])
       if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { principal, key, ...build }))
       if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
     },
@@ -158,7 +159,7 @@ async function sendArchived(
   response.location(`${request.baseUrl}/apps/${build.app}/builds/${String(build.build)}`)
   response.json({
     ...buildJson(build, releases, await marksOf(hub, build)),
-    promotions: promotions.map(promotionJson),
+    promotions: await promotionsJson(hub, promotions),
     warnings:
       isNew && app !== undefined && app.lastBuild > build.build
         ? [lateBuild(build.build, app.lastBuild)]

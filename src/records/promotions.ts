@@ -25,7 +25,7 @@ export class PromotionRecords {
     change: Partial<
       Omit<
         PromotionRow,
-        | ('id' | 'app' | 'build' | 'environment')
+        | ('id' | 'app' | 'build' | 'environment' | 'setId')
         | ('requestedBy' | 'requestedWith' | 'requestedOwner' | 'requestedAt')
       >
     >,
@@ -42,7 +42,26 @@ export class PromotionRecords {
       .selectFrom('promotions')
       .selectAll()
       .where('releaseId', '=', releaseId)
+      .orderBy('id')
       .executeTakeFirst()
+  }
+
+  /** As they are now: all of the promotion's release set in the order of the request, or the promotion alone. */
+  async together({ id, setId }: Pick<PromotionRow, 'id' | 'setId'>): Promise<readonly PromotionRow[]> {
+    const query = this.#db.selectFrom('promotions').selectAll()
+    if (setId === null) return await query.where('id', '=', id).execute()
+    return await query.where('setId', '=', setId).orderBy('id').execute()
+  }
+
+  /** All promotions of these release sets, in the order of their requests. */
+  async ofSets(setIds: readonly string[]): Promise<readonly PromotionRow[]> {
+    if (setIds.length === 0) return []
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('setId', 'in', setIds)
+      .orderBy('id')
+      .execute()
   }
 
   /** Oldest first. */

@@ -148,6 +148,8 @@ export interface PromotionTable {
   overrideOwner: string | null
   /** The promotion that took its place. */
   supersededBy: string | null
+  /** The id of the first promotion of its release set, for each of them; null: it is asked for alone. */
+  setId: string | null
 }
 
 export interface RevisionTable {

@@ -270,7 +270,7 @@ test('wrong usage ends with 2 and says what is wrong', async () => {
   expect([unknown, missing, number, role, none].map((ended) => ended.status)).toEqual([2, 2, 2, 2, 2])
   expect(unknown.stderr).toContain("unknown command 'pusch'\n(Did you mean push?)")
   expect(missing.stderr).toContain("missing required argument 'tarball'")
-  expect(number.stderr).toContain('It must be an integer of 1 or more.')
+  expect(number.stderr).toContain('must be an integer of 1 or more')
   expect(role.stderr).toContain(
     'Allowed choices are administrator, release-manager, approver, developer, reader, node, enrol.',
   )

@@ -252,6 +252,17 @@ export function headers(hub: FuzzedHub): Target {
 const BODIES: readonly (readonly [call: string, body: object])[] = [
   ['POST /api/v1/promotions', { app: 'shop', build: 1, environment: 'staging', liftWithdrawal: true }],
   [
+    'POST /api/v1/promotions',
+    {
+      set: [
+        { app: 'shop', build: 2 },
+        { app: 'cart', build: 1 },
+      ],
+      environment: 'production',
+      override: null,
+    },
+  ],
+  [
     'POST /api/v1/tokens',
     { name: 'ci', role: 'developer', apps: ['shop'], environments: null, commands: false, expiresIn: '90d' },
   ],
