@@ -2,7 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { judgePolicy } from '../../src/environments/judge-policy.ts'
 import type { PolicyFacts } from '../../src/environments/judge-policy.ts'
+import { STAGES } from '../../src/checks/record-check.ts'
+import type { CheckStatus, Stage } from '../../src/checks/record-check.ts'
 import { policySchema } from '../../src/environments/policy.ts'
+import type { Policy } from '../../src/environments/policy.ts'
 import type { Rule } from '../../src/environments/rule.ts'
 
 /** A Saturday. */
@@ -18,8 +21,8 @@ const FACTS: PolicyFacts = {
     override: null,
   },
 }
-const run = (status: 'running' | 'passed' | 'failed' | 'skipped'): PolicyFacts['checks'][number] => ({
-  stage: 'commit',
+const run = (status: CheckStatus, stage: Stage = 'commit'): PolicyFacts['checks'][number] => ({
+  stage,
   name: 'unit',
   status,
   by: 'ci',
@@ -41,40 +44,28 @@ const met = (detail: string, more: Partial<Rule> = {}): Partial<Rule> => ({
   ...{ state: 'met', detail, toMeet: null, since: null, by: null },
   ...more,
 })
-const UNIT = { checks: { commit: ['unit'] } }
 const TOLD = { since: '2026-01-01T00:00:00Z', by: 'ci' }
 
+function casesOfCheck(stage: Stage): readonly Case[] {
+  const [code, policy, title] = [
+    `check.${stage}`,
+    { checks: { [stage]: ['unit'] } },
+    `The ${stage} check "unit"`,
+  ]
+  const of = (status: CheckStatus) => ({ checks: [run(status, stage)] })
+  const again = 'Run it again, or send a build that passes it.'
+  const report = `Report it as passed (portage-hub check … ${stage} "unit").`
+  return [
+    [code, policy, {}, unmet(`${title} was never reported.`, report)],
+    [code, policy, of('running'), unmet(`${title} is running.`, 'Wait for its result.', TOLD)],
+    [code, policy, of('failed'), unmet(`${title} failed.`, again, TOLD)],
+    [code, policy, of('skipped'), unmet(`${title} was skipped.`, again, TOLD)],
+    [code, policy, of('passed'), met(`${title} passed.`, TOLD)],
+  ]
+}
+
 const CASES: readonly Case[] = [
-  [
-    'check.commit',
-    UNIT,
-    {},
-    unmet(
-      'The commit check "unit" was never reported.',
-      'Report it as passed (portage-hub check … commit "unit").',
-    ),
-  ],
-  [
-    'check.commit',
-    UNIT,
-    { checks: [run('running')] },
-    unmet('The commit check "unit" is running.', 'Wait for its result.', TOLD),
-  ],
-  [
-    'check.commit',
-    UNIT,
-    { checks: [run('failed')] },
-    unmet('The commit check "unit" failed.', 'Run it again, or send a build that passes it.', TOLD),
-  ],
-  [
-    'check.commit',
-    UNIT,
-    { checks: [run('skipped')] },
-    unmet('The commit check "unit" was skipped.', 'Run it again, or send a build that passes it.', TOLD),
-  ],
-  ['check.commit', UNIT, { checks: [run('passed')] }, met('The commit check "unit" passed.', TOLD)],
-  // Of another stage it is another check.
-  ['check.acceptance', { checks: { acceptance: ['unit'] } }, { checks: [run('passed')] }, { state: 'unmet' }],
+  ...STAGES.flatMap(casesOfCheck),
   [
     'approvals',
     TWO,
@@ -172,16 +163,48 @@ test.each(CASES)('%s of %j with %j', (code, policy, facts, expected) => {
   expect(judged(policy, facts)).toEqual([expect.objectContaining({ code, ...expected })])
 })
 
-test('two rules together are each as they are alone, whatever the other says', () => {
-  for (const [codeA, policyA, factsA, a] of CASES) {
-    for (const [codeB, policyB, factsB, b] of CASES) {
-      if (Object.keys(policyA)[0] === Object.keys(policyB)[0]) continue
-      const rules = judged({ ...policyA, ...policyB }, { ...factsA, ...factsB })
-      expect(rules.map(({ code }) => code).sort()).toEqual([codeA, codeB].sort())
-      expect(rules).toContainEqual(expect.objectContaining({ code: codeA, ...a }))
-      expect(rules).toContainEqual(expect.objectContaining({ code: codeB, ...b }))
+test('of another stage it is another check', () => {
+  const rules = judged({ checks: { acceptance: ['unit'] } }, { checks: [run('passed', 'commit')] })
+  expect(rules).toMatchObject([{ code: 'check.acceptance', state: 'unmet' }])
+})
+
+/** Both as one; null where they are the same rule. */
+function together([, policyA, factsA]: Case, [, policyB, factsB]: Case) {
+  const [a, b] = [policySchema.partial().parse(policyA), policySchema.partial().parse(policyB)]
+  const isSame = STAGES.some((stage) => sizeOf(a, stage) > 0 && sizeOf(b, stage) > 0)
+  const keys = Object.keys(policyA).filter((key) => key in policyB)
+  if (isSame || keys.some((key) => key !== 'checks' && key !== 'freezes')) return null
+  if (keys.includes('freezes') && policyA === policyB) return null
+  const merged = {
+    ...{ ...policyA, ...policyB },
+    checks: Object.fromEntries(
+      STAGES.map((stage) => [stage, [...(a.checks?.[stage] ?? []), ...(b.checks?.[stage] ?? [])]]),
+    ),
+    freezes: [...(a.freezes ?? []), ...(b.freezes ?? [])],
+  }
+  const checks = [...(factsA.checks ?? []), ...(factsB.checks ?? [])]
+  return { policy: merged, facts: { ...factsA, ...factsB, checks } }
+}
+
+function sizeOf({ checks }: Partial<Policy>, stage: Stage): number {
+  return checks?.[stage].length ?? 0
+}
+
+test('two rules together are each as they are alone, whatever the other says, and nothing else is', () => {
+  const pairs = new Set<string>()
+  for (const first of CASES) {
+    for (const second of CASES) {
+      const both = together(first, second)
+      if (!both) continue
+      const rules = judged(both.policy, both.facts)
+      expect(rules.map(({ code }) => code).sort()).toEqual([first[0], second[0]].sort())
+      for (const [code, , , expected] of [first, second])
+        expect(rules).toContainEqual(expect.objectContaining({ code, ...expected }))
+      pairs.add([first[0], second[0]].sort().join(' '))
     }
   }
+  // Of seven rules every two, and a freeze with another one.
+  expect(pairs.size).toBe((7 * 6) / 2 + 1)
 })
 
 describe('an override', () => {
