@@ -6,6 +6,7 @@ import type { Hub } from '../hub.ts'
 import { HUB_VERSION } from '../version.ts'
 import { appRoutes } from './app-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
+import { assetRoutes } from './asset-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
@@ -30,6 +31,13 @@ import { exchangeRoutes, trustRoutes } from './trust-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
+/** Pages take styles, script, icon and data from here alone, and nothing of what a value says becomes any of them. */
+const CONTENT_SECURITY_POLICY = {
+  ...{ defaultSrc: ["'none'"], scriptSrc: ["'self'"], styleSrc: ["'self'"], connectSrc: ["'self'"] },
+  // Pico draws its small signs as images that stand in the style sheet.
+  ...{ imgSrc: ["'self'", 'data:'], formAction: ["'self'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
+}
+
 export function createApp(hub: Hub, blobs: BlobSender): Express {
   const app = express()
   app.disable('x-powered-by')
@@ -38,11 +46,13 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   if (hub.config.trustProxy) app.set('trust proxy', 'loopback, linklocal, uniquelocal')
   app.use(
     helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
       crossOriginResourcePolicy: { policy: 'same-site' },
       strictTransportSecurity: hub.config.tlsCert !== null,
     }),
   )
   app.use(operations(hub))
+  app.use(assetRoutes())
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
   app.use('/api/v1', confineEnrolment, api(hub, blobs))

@@ -33,7 +33,7 @@ test.each<[string, HtmlValue, string]>([
   ['undefined', undefined, ''],
   ['false', false, ''],
   ['zero', 0, '0'],
-  ['a list, nested', ['a', ['<', html`<br />`]], 'a&lt;<br>'],
+  ['a list, nested', ['a', ['<', html`<br />`]], 'a&lt;<br />'],
   ['an empty list', [], ''],
 ])('%s', (_name, value, expected) => {
   expect(html`${value}`.toString()).toBe(expected)

@@ -1,0 +1,38 @@
+/** The files that browsers fetch besides pages: read once, named by their digest, compressed once. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants, brotliCompressSync, gzipSync } from 'node:zlib'
+import type { AssetAddresses } from './page.ts'
+
+export interface Asset {
+  readonly address: string
+  readonly type: string
+  readonly bytes: Buffer
+  readonly gzip: Buffer
+  readonly brotli: Buffer
+}
+
+const packages = createRequire(import.meta.url)
+
+const own = (name: string): string => readFileSync(new URL(`assets/${name}`, import.meta.url), 'utf8')
+const of = (name: string): string => readFileSync(packages.resolve(name), 'utf8')
+
+/** Each file is one request: Pico and ours, htmx and ours. */
+export function readAssets(): { readonly addresses: AssetAddresses; readonly assets: readonly Asset[] } {
+  const style = asset('hub', 'css', 'text/css', of('@picocss/pico/css/pico.min.css') + own('hub.css'))
+  const script = asset('hub', 'js', 'text/javascript', `${of('htmx.org/dist/htmx.min.js')}\n${own('hub.js')}`)
+  const icon = asset('icon', 'svg', 'image/svg+xml', own('icon.svg'))
+  const addresses = { style: style.address, script: script.address, icon: icon.address }
+  return { addresses, assets: [style, script, icon] }
+}
+
+function asset(name: string, ending: string, type: string, text: string): Asset {
+  const bytes = Buffer.from(text)
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  return {
+    ...{ address: `/assets/${name}.${digest}.${ending}`, type: `${type}; charset=utf-8`, bytes },
+    gzip: gzipSync(bytes, { level: 9 }),
+    brotli: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
+  }
+}

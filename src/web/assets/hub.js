@@ -1,0 +1,54 @@
+/* What pages are nicer with. Every page works without it. */
+'use strict'
+
+/** Buttons that copy, where the browser lets them. */
+function showCopyButtons(root) {
+  if (!navigator.clipboard) return
+  for (const button of root.querySelectorAll('button[data-copy][hidden]')) button.hidden = false
+}
+
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('button[data-copy]') : null
+  if (!button) return
+  navigator.clipboard.writeText(button.dataset.copy).then(
+    () => {
+      button.textContent = 'copied'
+      setTimeout(() => (button.textContent = 'copy'), 2000)
+    },
+    () => (button.hidden = true),
+  )
+})
+
+/** One key leads to the search, from everywhere but where somebody types. */
+document.addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.target instanceof Element && event.target.closest('input, textarea, select')) return
+  const search = document.querySelector('.search input')
+  if (!search) return
+  event.preventDefault()
+  search.focus()
+})
+
+/**
+ * Parts that follow the hub: `data-live="promotion.moved release.published"` names the events that concern it. When one comes
+ * the part asks for itself again, through htmx (`hx-trigger="hub:changed throttle:1s"`).
+ */
+function followEvents() {
+  const parts = () =>
+    [...document.querySelectorAll('[data-live]')].map((part) => [part, part.dataset.live.split(' ')])
+  const types = new Set(parts().flatMap(([, of]) => of))
+  if (types.size === 0) return
+  const events = new EventSource('/api/v1/events')
+  const wake = ({ type }) => {
+    for (const [part, of] of parts())
+      if (of.includes(type)) part.dispatchEvent(new CustomEvent('hub:changed'))
+  }
+  for (const type of types) events.addEventListener(type, wake)
+  addEventListener('pagehide', () => events.close())
+}
+
+document.addEventListener('DOMContentLoaded', () => {
+  showCopyButtons(document)
+  followEvents()
+})
+document.addEventListener('htmx:after:swap', () => showCopyButtons(document))

@@ -1,0 +1,130 @@
+/** The frame around every page: head, navigation, search, what was just done, and who is signed in. */
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+
+/** The places of the navigation, in their order: address, name, and who finds them useful. */
+export const SECTIONS = {
+  board: { address: '/', name: 'Board', for: 'everybody' },
+  apps: { address: '/apps', name: 'Apps', for: 'everybody' },
+  environments: { address: '/environments', name: 'Environments', for: 'everybody' },
+  promotions: { address: '/promotions', name: 'Promotions', for: 'everybody' },
+  nodes: { address: '/nodes', name: 'Nodes', for: 'everybody' },
+  audit: { address: '/audit', name: 'Audit', for: 'administrators' },
+  access: { address: '/access', name: 'Tokens and people', for: 'administrators' },
+  webhooks: { address: '/webhooks', name: 'Webhooks', for: 'administrators' },
+  storage: { address: '/storage', name: 'Storage', for: 'administrators' },
+  health: { address: '/health', name: 'Health', for: 'administrators' },
+} as const
+export type Section = keyof typeof SECTIONS
+
+/** Where the browser finds styles, script and icon: addresses with a digest, which never change what they are. */
+export interface AssetAddresses {
+  readonly style: string
+  readonly script: string
+  readonly icon: string
+}
+
+/** Who looks at the page. */
+export interface Visitor {
+  readonly name: string
+  readonly isAdministrator: boolean
+  /** What a form sends along, to show that this page made it. */
+  readonly csrf: string
+}
+
+/** Something to be told above the content: what was done, or what was refused. */
+export interface Notice {
+  readonly kind: 'done' | 'refused'
+  readonly text: string
+}
+
+export interface Frame {
+  readonly assets: AssetAddresses
+  /** What the page is about: the window's title, and unless `heading` says otherwise the first heading. */
+  readonly title: string
+  /** null: of no section, and signed out there is no navigation at all. */
+  readonly section: Section | null
+  readonly visitor: Visitor | null
+  readonly notice?: Notice | null
+  /** The version of the hub, for the foot of the page. */
+  readonly version: string
+}
+
+/** htmx adds no styles of its own: the Content-Security-Policy takes those of our file alone. */
+const HTMX_CONFIG = JSON.stringify({ includeIndicatorCSS: false, history: false })
+
+/** A whole document. `content` brings its own h1. */
+export function page(frame: Frame, content: Html): Html {
+  const { assets, title, visitor } = frame
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="htmx-config" content="${HTMX_CONFIG}" />
+        <title>${title} · Portage Hub</title>
+        <link rel="icon" href="${assets.icon}" type="image/svg+xml" />
+        <link rel="stylesheet" href="${assets.style}" />
+        <script src="${assets.script}" defer></script>
+      </head>
+      <body class="${visitor ? 'framed' : 'bare'}">
+        <a class="skip" href="#content">Skip to the content</a>
+        ${header(frame)} ${visitor && navigation(frame, visitor)}
+        <main id="content" tabindex="-1">${frame.notice && noticeOf(frame.notice)} ${content}</main>
+        <footer>
+          <small>Portage Hub ${frame.version} · <a href="/docs">API</a></small>
+        </footer>
+      </body>
+    </html> `
+}
+
+function header({ visitor }: Frame): Html {
+  return html`<header class="top">
+    <a class="brand" href="/">${MARK}<span>Portage Hub</span></a>
+    ${
+      visitor &&
+      html`<form class="search" action="/search" role="search">
+          <input
+            type="search"
+            name="q"
+            aria-label="Search apps, builds, digests, commits, nodes and files"
+            placeholder="Search  /"
+            autocomplete="off"
+            aria-keyshortcuts="/"
+          />
+        </form>
+        <a class="account" href="/account"><bdi>${visitor.name}</bdi></a>
+        <button class="menu-button" type="button" popovertarget="menu">Menu</button>`
+    }
+  </header>`
+}
+
+function navigation({ section }: Frame, { isAdministrator }: Visitor): Html {
+  const shown = Object.entries(SECTIONS).filter(
+    ([, { for: whom }]) => whom === 'everybody' || isAdministrator,
+  )
+  const items = shown.map(
+    ([key, { address, name }]) =>
+      html`<li><a href="${address}" ${key === section && CURRENT}>${name}</a></li>`,
+  )
+  return html`<nav id="menu" class="sections" aria-label="Sections" popover>
+    <ul>
+      ${items}
+    </ul>
+  </nav>`
+}
+
+const CURRENT = html`aria-current="page"`
+
+/** A box that stands open: the mark of the hub. */
+const MARK = html`<svg class="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+  <path d="M12 2 3 6.5v11L12 22l9-4.5v-11z" />
+  <path d="m3 6.5 9 4.5 9-4.5M12 11v11" />
+</svg>`
+
+function noticeOf({ kind, text }: Notice): Html {
+  return html`<div class="notice ${kind}" role="${kind === 'done' ? 'status' : 'alert'}">
+    <p>${text}</p>
+  </div>`
+}
