@@ -37,7 +37,7 @@ const checkNames = z
   .default([])
 
 /** By the name that it has now. */
-const role = z.string().max(64).transform(presentName)
+const role = z.string().max(64).overwrite(presentName)
 
 /** Who may be asked to approve; `approver` is a role for that alone. */
 const APPROVING_ROLES = ['administrator', 'release-manager', 'approver']
@@ -48,27 +48,32 @@ const approvalsSchema = z.strictObject({
 })
 
 export const policySchema = z.strictObject({
-  /** automatic: every upload is asked for here at once; request: only what somebody asks for. */
-  promote: z.enum(['automatic', 'request']).default('request'),
-  /** Names of the checks that must have passed, by stage. */
+  promote: z
+    .enum(['automatic', 'request'])
+    .default('request')
+    .describe('automatic: every upload is asked for here at once; request: only what somebody asks for.'),
   checks: z
     .strictObject({ commit: checkNames, acceptance: checkNames, manual: checkNames })
-    .default({ commit: [], acceptance: [], manual: [] }),
-  /** How many must agree, and of which roles; never whoever asked. */
-  approvals: approvalsSchema.default({ count: 0, roles: [] }),
-  /** How long in all it must have stood in the environment before: `24h`; null: not at all. */
+    .default({ commit: [], acceptance: [], manual: [] })
+    .describe('Names of the checks that must have passed, by stage.'),
+  approvals: approvalsSchema
+    .default({ count: 0, roles: [] })
+    .describe('How many must agree, and of which roles; never whoever asked.'),
   soak: z
     .string()
     .regex(/^[1-9][0-9]{0,4}[mhd]$/, 'must be a time such as 30m, 24h or 7d')
     .nullable()
-    .default(null),
-  freezes: z.array(freezeSchema).max(50).default([]),
-  /** reversible: one must be able to go back from it to what stands there. */
-  schema: z.enum(['reversible', 'none']).default('none'),
-  /** Who may skip the waiting in an emergency, with a reason. */
+    .default(null)
+    .describe('How long in all it must have stood in the environment before: `24h`; null: not at all.'),
+  freezes: z.array(freezeSchema).max(50).default([]).describe('When nothing is released, each week.'),
+  schema: z
+    .enum(['reversible', 'none'])
+    .default('none')
+    .describe('reversible: one must be able to go back from it to what stands there.'),
   override: z
     .strictObject({ roles: z.array(role.pipe(z.enum(['administrator', 'release-manager']))).max(2) })
-    .default({ roles: ['administrator'] }),
+    .default({ roles: ['administrator'] })
+    .describe('Who may skip the waiting in an emergency, with a reason.'),
 })
 
 export type Policy = Readonly<z.infer<typeof policySchema>>

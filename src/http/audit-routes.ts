@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { CHANGES } from '../audit/changes.ts'
+import type { ChangeType } from '../audit/changes.ts'
 import type { ChainHead } from '../audit/chain.ts'
 import { verifyChain } from '../audit/verify-chain.ts'
 import { timestamp } from '../clock.ts'
@@ -11,6 +12,7 @@ import type { Hub } from '../hub.ts'
 import type { AuditFilter, AuditRow } from '../records/audit.ts'
 import { authorize } from './auth.ts'
 import { numberedPageRequest, parseBuildNumber, query, sendPage } from './request.ts'
+import type { AuditRecord } from './openapi/audit.ts'
 
 const ROWS_AT_ONCE = 500
 
@@ -34,12 +36,12 @@ export function auditRoutes(hub: Pick<Hub, 'records'>): Router {
   return routes
 }
 
-export function auditJson({ before, after, ...row }: AuditRow) {
-  return { ...row, before: valueOf(before), after: valueOf(after) }
+export function auditJson({ before, after, ...row }: AuditRow): AuditRecord {
+  return { ...row, type: row.type as ChangeType, before: valueOf(before), after: valueOf(after) }
 }
 
-function valueOf(text: string | null): unknown {
-  return text === null ? null : JSON.parse(text)
+function valueOf(text: string | null): AuditRecord['before'] {
+  return text === null ? null : (JSON.parse(text) as AuditRecord['before'])
 }
 
 /** Oldest first, one JSON object a line, `before` and `after` as the texts that were hashed: what a chain is checked by. */

@@ -20,6 +20,7 @@ import type { BuildMarks } from './representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseBuildNumber, query, sendPage } from './request.ts'
 import type { BlobSender } from './send-blob.ts'
 import { Visit } from './visit.ts'
+import type { VerdictAnswer } from './openapi/verdict.ts'
 
 const MAX_TEXT_BYTES = 1024 * 1024
 
@@ -89,7 +90,7 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
 }
 
 /** As the promotion that is open sees it, or as one would that was asked for now. */
-async function verdictOf(hub: Hub, build: BuildRow, environment: string) {
+async function verdictOf(hub: Hub, build: BuildRow, environment: string): Promise<VerdictAnswer> {
   const promotion = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
     (one) => one.environment === environment && isOpen(one),
   )

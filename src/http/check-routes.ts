@@ -23,14 +23,19 @@ import {
   query,
   sendPage,
 } from './request.ts'
+import type { Check } from './openapi/checks.ts'
 
 /** The name of a check, as policies name it too. */
 export const checkName = z.string().trim().pipe(line(100))
 
-const checkSchema = z.strictObject({
+export const checkSchema = z.strictObject({
   stage: z.enum(STAGES),
   name: checkName,
-  status: z.enum(CHECK_STATUSES).nullable().default(null),
+  status: z
+    .enum(CHECK_STATUSES)
+    .nullable()
+    .default(null)
+    .describe('null: as the tests of its JUnit reports say.'),
   url: z
     .url({ protocol: /^https?$/ })
     .max(2000)
@@ -111,7 +116,7 @@ async function answerCheck(hub: Hub, request: Request, response: Response): Prom
   })
 }
 
-export function checkJson(check: CheckRow, reports: readonly CheckReportHead[], counts: boolean) {
+export function checkJson(check: CheckRow, reports: readonly CheckReportHead[], counts: boolean): Check {
   return {
     ...check,
     /** Whether no later run of this stage and name took its place. */

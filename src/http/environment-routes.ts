@@ -26,7 +26,7 @@ import {
   sendPage,
 } from './request.ts'
 
-const reasonSchema = z.strictObject({ reason: reasonField })
+export const withdrawalSchema = z.strictObject({ reason: reasonField })
 
 const MAX_FILE_BYTES = 1024 * 1024
 
@@ -63,7 +63,7 @@ export function environmentRoutes(hub: Hub): Router {
     // Of one that there is not nobody is told who may not withdraw all of them.
     const { app = '' } = (await hub.records.releases.find(releaseId)) ?? {}
     const { name: by } = authorize(response, { to: 'promote', app, environment })
-    const { reason } = parseWith(reasonSchema, request.body, 'the body')
+    const { reason } = parseWith(withdrawalSchema, request.body, 'the body')
     const wanted = {
       environment,
       releaseId,

@@ -15,14 +15,17 @@ import { reasonField } from './reason.ts'
 import { holdJson, publishedJson, publishedTogetherJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
-const holdSchema = z.strictObject({
+export const holdSchema = z.strictObject({
   app: z.string(),
-  build: z.int().min(1).nullable().default(null),
-  newer: z.boolean().default(false),
-  mask: z.boolean().default(false),
+  build: z.int().min(1).nullable().default(null).describe('null: every build of the app.'),
+  newer: z.boolean().default(false).describe('Builds whose version is newer than that of `build` too.'),
+  mask: z
+    .boolean()
+    .default(false)
+    .describe('Mask it in the overlay too, in one revision; only for a build, and in one environment.'),
   reason: reasonField,
 })
-const liftSchema = z.strictObject({ reason: reasonField })
+export const liftSchema = z.strictObject({ reason: reasonField })
 
 export function holdRoutes(hub: Hub): Router {
   const routes = Router()

@@ -3,11 +3,12 @@ import { timestamp } from '../clock.ts'
 import type { Hub } from '../hub.ts'
 import { signerOfNewest } from '../overlays/renew-signature.ts'
 import type { HubKey, KeyState } from '../storage/key-ring.ts'
+import type { Key } from './openapi/keys.ts'
 
 type Needs = Pick<Hub, 'config' | 'overlayKeys' | 'binhostKeys' | 'records'>
 
 /** Every key of the hub, those of overlays first, oldest first, with what of its work nodes still get. */
-export async function keysJson(hub: Needs) {
+export async function keysJson(hub: Needs): Promise<readonly Key[]> {
   const { config, overlayKeys, binhostKeys, records } = hub
   const url = { overlay: `${config.publicUrl}/keys/hub.asc`, binhost: `${config.publicUrl}/keys/binhost.asc` }
   const packages = await records.binpkgs.countBySigner()

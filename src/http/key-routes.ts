@@ -15,16 +15,20 @@ const seconds = z
   .regex(/^[0-9]{1,6}[smhd]$/, 'must be a time such as 12h or 7d')
   .transform((text) => Number(text.slice(0, -1)) * UNITS[text.at(-1) as keyof typeof UNITS])
 
-const rotationSchema = z.strictObject({
+export const rotationSchema = z.strictObject({
   purpose: z.enum(['overlay', 'binhost']),
-  /** How long the old key signs on. */
-  overlap: seconds.default(DEFAULT_OVERLAP_SEC),
-  expiresIn: seconds.nullable().default(null),
+  overlap: seconds
+    .default(DEFAULT_OVERLAP_SEC)
+    .describe('How long the old key signs on; 7d unless it is said.'),
+  expiresIn: seconds.nullable().default(null).describe('An end for the new key; null: none.'),
 })
 
-const revocationSchema = z.strictObject({
+export const revocationSchema = z.strictObject({
   reason: z.enum(['compromised', 'superseded', 'retired']),
-  note: z.union([z.literal(''), reasonField]).default(''),
+  note: z
+    .union([z.literal(''), reasonField])
+    .default('')
+    .describe('Published with the key.'),
 })
 
 export function keyRoutes(hub: Hub): Router {

@@ -23,20 +23,21 @@ import { ownNode } from './own-node.ts'
 import { nodeJson, nodeReportJson, nodeStatusJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
-const enrolmentSchema = z.strictObject({
+export const enrolmentSchema = z.strictObject({
   name: z.string(),
   environment: z.string(),
   machineId: z
     .string()
     .regex(/^[0-9a-f]{32}$/, 'must be 32 lower-case hex digits, as in /etc/machine-id')
     .nullable()
-    .default(null),
-  /** Made by the caller for this enrolment, at random, and kept until there is an answer. */
+    .default(null)
+    .describe('As in `/etc/machine-id`; null: none.'),
   retrySecret: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits: 32 random bytes')
     .nullable()
-    .default(null),
+    .default(null)
+    .describe('Made by the caller for this enrolment, at random, and kept until there is an answer.'),
 })
 
 export function nodeRoutes(hub: Hub): Router {

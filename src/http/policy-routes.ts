@@ -10,10 +10,16 @@ import type { Hub } from '../hub.ts'
 import { authorize } from './auth.ts'
 import { seen } from './environment-routes.ts'
 import { isDryRun, parameter, parseWith, query } from './request.ts'
+import type { PolicyAnswer } from './openapi/environments.ts'
 
 /** What was read may be sent back: `version` says which one it was made from, and the rest of it is nobody's to set. */
-const bodySchema = policySchema.extend({
-  version: z.int().min(0).nullable().default(null),
+export const policyBodySchema = policySchema.extend({
+  version: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('The version that it was made from: of another one it changes nothing. null: whichever holds.'),
   environment: z.string().optional(),
   setBy: z.string().nullable().optional(),
   setAt: z.string().nullable().optional(),
@@ -39,7 +45,7 @@ export function policyRoutes(hub: Hub): Router {
       setBy: _by,
       setAt: _at,
       ...policy
-    } = parseWith(bodySchema, request.body, 'the policy')
+    } = parseWith(policyBodySchema, request.body, 'the policy')
     const dryRun = isDryRun(request)
     const kept = await setPolicy(hub, { environment, policy, basedOn: version, by, dryRun })
     if (!dryRun) await advanceWaiting(hub, { environment })
@@ -48,6 +54,6 @@ export function policyRoutes(hub: Hub): Router {
   return routes
 }
 
-export function policyJson(environment: string, { policy, version, setBy, setAt }: KeptPolicy) {
+export function policyJson(environment: string, { policy, version, setBy, setAt }: KeptPolicy): PolicyAnswer {
   return { environment, version, setBy, setAt, ...policy }
 }

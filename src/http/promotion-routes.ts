@@ -26,11 +26,10 @@ import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './
 
 const member = z.strictObject({ app: z.string(), build: z.int().min(1) })
 
-const bodySchema = z
+export const promotionSchema = z
   .strictObject({
     app: z.string().optional(),
     build: z.int().min(1).optional(),
-    /** A release set: builds of several apps that go together or not at all. */
     set: z
       .array(member)
       .min(2)
@@ -39,12 +38,15 @@ const bodySchema = z
         (members) => new Set(members.map(({ app }) => app)).size === members.length,
         'names an app twice',
       )
-      .optional(),
+      .optional()
+      .describe('A release set, in place of `app` and `build`: builds that go together or not at all.'),
     environment: z.string(),
-    /** Publish again what was withdrawn from there. */
-    liftWithdrawal: z.boolean().default(false),
-    /** Skip the waiting in an emergency. */
-    override: z.strictObject({ reason: reasonField }).nullable().default(null),
+    liftWithdrawal: z.boolean().default(false).describe('Publish again what was withdrawn from there.'),
+    override: z
+      .strictObject({ reason: reasonField })
+      .nullable()
+      .default(null)
+      .describe('Skip the waiting in an emergency, where the policy lets one.'),
   })
   .refine(
     ({ app, build, set }) =>
@@ -52,8 +54,8 @@ const bodySchema = z
     'name either an app and a build, or a set of both',
   )
 
-const approvalSchema = z.strictObject({ comment: reasonField.nullable().default(null) })
-const endSchema = z.strictObject({ reason: reasonField })
+export const approvalSchema = z.strictObject({ comment: reasonField.nullable().default(null) })
+export const endSchema = z.strictObject({ reason: reasonField })
 
 export function promotionRoutes(hub: Hub): Router {
   const routes = Router()
@@ -115,7 +117,7 @@ function placeOf({ app, environment }: Pick<PromotionRow, 'app' | 'environment'>
 }
 
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
-  const body = parseWith(bodySchema, request.body, 'the body')
+  const body = parseWith(promotionSchema, request.body, 'the body')
   const { environment, liftWithdrawal, override } = body
   const wanted = body.set ?? [{ app: body.app ?? '', build: body.build ?? 0 }]
   const by = principalOf(response)

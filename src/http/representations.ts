@@ -1,8 +1,9 @@
-/** The JSON of records, one function each: what docs/api.md shows. */
-import type { Principal } from '../access/rights.ts'
-import type { ArchiveEntry } from '../builds/archive-contents.ts'
+/** The JSON of records, one function each, as the API's description (`openapi/`) has it. */
+import type { Principal, Role } from '../access/rights.ts'
+import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { timestamp } from '../clock.ts'
 import type { PolicyVersion } from '../environments/policy.ts'
+import type { PromotionState } from '../environments/promotion.ts'
 import type { Hub } from '../hub.ts'
 import type { NodeStatus, PackageStatus } from '../nodes/node-status.ts'
 import type { EnvironmentRollback } from '../nodes/roll-back-environment.ts'
@@ -22,8 +23,18 @@ import type { RestorePointFileRow, RestorePointRow } from '../records/restore-po
 import type { RollbackRow } from '../records/rollbacks.ts'
 import type { TokenRow } from '../records/tokens.ts'
 import type { EnvironmentConfig } from '../settings.ts'
+import type { App } from './openapi/apps.ts'
+import type { ArchiveEntryAnswer, Build } from './openapi/builds.ts'
+import type { Environment, Release, Revision } from './openapi/environments.ts'
+import type { Hold } from './openapi/holds.ts'
+import type { Pin } from './openapi/marks.ts'
+import type { Node, NodeStatusAnswer } from './openapi/nodes.ts'
+import type { Approval, Promotion } from './openapi/promotions.ts'
+import type { Point, PointFile } from './openapi/restore-points.ts'
+import type { EnvironmentRollbackAnswer, Rollback } from './openapi/rollbacks.ts'
+import type { Asker, Token } from './openapi/tokens.ts'
 
-export function appJson(app: AppRow) {
+export function appJson(app: AppRow): App {
   return {
     id: app.name,
     name: app.name,
@@ -31,8 +42,9 @@ export function appJson(app: AppRow) {
     package: `${app.category}/${app.name}`,
     description: app.description,
     lastBuild: app.lastBuild,
-    versionPolicy: JSON.parse(app.versionPolicy) as unknown,
-    defaultRecipe: app.defaultRecipe === null ? null : (JSON.parse(app.defaultRecipe) as unknown),
+    versionPolicy: JSON.parse(app.versionPolicy) as App['versionPolicy'],
+    defaultRecipe:
+      app.defaultRecipe === null ? null : (JSON.parse(app.defaultRecipe) as App['defaultRecipe']),
     createdAt: app.createdAt,
   }
 }
@@ -43,7 +55,11 @@ export interface BuildMarks {
   readonly pin: PinRow | undefined
 }
 
-export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { yank, pin }: BuildMarks) {
+export function buildJson(
+  build: BuildRow,
+  releases: readonly ReleaseRow[],
+  { yank, pin }: BuildMarks,
+): Build {
   return {
     id: `${build.app}/${String(build.build)}`,
     app: build.app,
@@ -55,7 +71,7 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { ya
     pv: build.pv,
     tarball: {
       name: build.distfileName,
-      format: build.format,
+      format: build.format as ArchiveFormat,
       sizeBytes: build.sizeBytes,
       blake2b: build.blake2b,
       sha512: build.sha512,
@@ -66,7 +82,7 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { ya
       entryCount: build.entryCount,
       unpackedBytes: build.unpackedBytes,
     },
-    recipe: build.recipe === null ? null : (JSON.parse(build.recipe) as unknown),
+    recipe: build.recipe === null ? null : (JSON.parse(build.recipe) as Build['recipe']),
     recipeSource: build.recipeSource,
     commit: build.commitId,
     branch: build.branch,
@@ -79,7 +95,10 @@ export function buildJson(build: BuildRow, releases: readonly ReleaseRow[], { ya
   }
 }
 
-export function releaseJson(release: ReleaseRow, build: Pick<BuildRow, 'semver' | 'category' | 'pn' | 'pv'>) {
+export function releaseJson(
+  release: ReleaseRow,
+  build: Pick<BuildRow, 'semver' | 'category' | 'pn' | 'pv'>,
+): Release {
   return {
     id: release.id,
     environment: release.environment,
@@ -108,24 +127,25 @@ export function promotionJson(
     ...promotion
   }: PromotionRow,
   set: readonly PromotionRow[] | null,
-) {
+): Promotion {
   return {
     ...promotion,
     set: set?.map(({ id, app, build }) => ({ id, app, build })) ?? null,
+    state: promotion.state as PromotionState,
     liftWithdrawal: promotion.liftWithdrawal === 1,
     releaseId: promotion.releaseId === '' ? null : promotion.releaseId,
   }
 }
 
-export function approvalJson({ by, role, policyVersion, comment, at }: ApprovalRow) {
-  return { by, role, policyVersion, comment, at }
+export function approvalJson({ by, role, policyVersion, comment, at }: ApprovalRow): Approval {
+  return { by, role: role as Role, policyVersion, comment, at }
 }
 
 export function environmentJson(
   hub: Pick<Hub, 'config' | 'overlays' | 'overlayKeys'>,
   { name }: EnvironmentConfig,
   { policy, version }: PolicyVersion,
-) {
+): Environment {
   const state = hub.overlays.get(name)?.state ?? null
   return {
     id: name,
@@ -147,7 +167,7 @@ export function environmentJson(
   }
 }
 
-export function revisionJson(revision: RevisionRow) {
+export function revisionJson(revision: RevisionRow): Revision {
   return {
     id: `${revision.environment}@${String(revision.number)}`,
     environment: revision.environment,
@@ -181,24 +201,25 @@ function changedOverlayJson({ revision, commit, changes }: Published) {
   }
 }
 
-export function entryJson(entry: ArchiveEntry) {
+export function entryJson(entry: ArchiveEntry): ArchiveEntryAnswer {
   return { ...entry, mode: entry.mode.toString(8).padStart(4, '0') }
 }
 
 /** `role`, `apps` and `environments` are those of the grant, where there is one and no more. */
-export function principalJson({ kind, id, name, grants, node }: Principal) {
+export function principalJson({ kind, id, name, grants, node }: Principal): Asker {
   const { role, apps, environments } =
     grants.length === 1 && grants[0] ? grants[0] : { role: null, apps: null, environments: null }
   return { kind, id, name, role, apps, environments, node, grants }
 }
 
-export function tokenJson(token: TokenRow) {
+export function tokenJson(token: TokenRow): Token {
   return {
     id: token.id,
     name: token.name,
-    role: token.role,
-    apps: token.apps === null ? null : (JSON.parse(token.apps) as unknown),
-    environments: token.environments === null ? null : (JSON.parse(token.environments) as unknown),
+    role: token.role as Role,
+    apps: token.apps === null ? null : (JSON.parse(token.apps) as Token['apps']),
+    environments:
+      token.environments === null ? null : (JSON.parse(token.environments) as Token['environments']),
     node: token.node,
     commands: token.maySendCommands === 1,
     createdBy: token.createdBy,
@@ -210,7 +231,7 @@ export function tokenJson(token: TokenRow) {
 }
 
 /** The token of a node is nobody's to see: its id is that of the records alone. */
-export function nodeJson(node: NodeRow) {
+export function nodeJson(node: NodeRow): Node {
   return {
     id: node.name,
     name: node.name,
@@ -225,7 +246,7 @@ export function nodeJson(node: NodeRow) {
   }
 }
 
-export function nodeStatusJson({ node, packages, isDrifted, notSeenSince }: NodeStatus) {
+export function nodeStatusJson({ node, packages, isDrifted, notSeenSince }: NodeStatus): NodeStatusAnswer {
   return { ...nodeJson(node), notSeenSince, drifted: isDrifted, packages: packages.map(packageStatusJson) }
 }
 
@@ -252,7 +273,10 @@ function cpvOf({ category, pn, pv }: Pick<BuildRow, 'category' | 'pn' | 'pv'>): 
   return `${category}/${pn}-${pv}`
 }
 
-export function pointJson(point: RestorePointRow, files?: readonly RestorePointFileRow[]) {
+export function pointJson(
+  point: RestorePointRow,
+  files?: readonly RestorePointFileRow[],
+): Point & { readonly files?: readonly PointFile[] } {
   return {
     id: point.id,
     node: point.node,
@@ -277,11 +301,11 @@ function rehearsalJson(at: string, { rehearsalOk, rehearsalDetail }: RestorePoin
   return { at, ok: rehearsalOk === 1, detail: rehearsalDetail ?? '' }
 }
 
-export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow) {
+export function pointFileJson({ kind, name, sizeBytes, sha512, receivedAt }: RestorePointFileRow): PointFile {
   return { kind, name, sizeBytes, sha512, receivedAt }
 }
 
-export function holdJson(hold: HeldBuild) {
+export function holdJson(hold: HeldBuild): Hold {
   const { category, pn, pv, newer, mask, yank, liftedAt, ...rest } = hold
   return {
     ...rest,
@@ -294,16 +318,21 @@ export function holdJson(hold: HeldBuild) {
   }
 }
 
-export function pinJson({ app, build, reason, pinnedBy, pinnedAt }: PinRow) {
+export function pinJson({ app, build, reason, pinnedBy, pinnedAt }: PinRow): Pin {
   return { app, build, reason, pinnedBy, pinnedAt }
 }
 
-export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow) {
+export function rollbackJson({ point, withDump, force, ...rollback }: RollbackRow): Rollback {
   return { ...rollback, restorePoint: point, withDump: withDump === 1, force: force === 1 }
 }
 
 /** A node that got a wish is as far as that is; of the others it is told why they got none. */
-export function environmentRollbackJson({ rollback, nodes, rollbacks, holds }: EnvironmentRollback) {
+export function environmentRollbackJson({
+  rollback,
+  nodes,
+  rollbacks,
+  holds,
+}: EnvironmentRollback): EnvironmentRollbackAnswer {
   const { id, environment, app, build, reason, withDump, force, requestedBy, requestedAt } = rollback
   const wishes = new Map(rollbacks.map((wish) => [wish.node, wish]))
   return {

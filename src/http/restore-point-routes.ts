@@ -30,6 +30,7 @@ import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './
 import { BlobSender } from './send-blob.ts'
 import { digestsOfHeader, receiveRawBody } from './upload.ts'
 import { Visit } from './visit.ts'
+import type { StoredPoint } from './openapi/restore-points.ts'
 
 const PLACE = '/nodes/:node/restore-points/:point/:place/*name'
 
@@ -194,7 +195,7 @@ async function changesOf(
 }
 
 /** null: nobody knows which files were changed, of a package that is encrypted or not here. */
-export function storedPointJson(point: RestorePointRow, changes: Changes) {
+export function storedPointJson(point: RestorePointRow, changes: Changes): StoredPoint {
   return { ...pointJson(point), changedFiles: changes.get(point.id) ?? null }
 }
 

@@ -12,26 +12,40 @@ import { reasonField } from './reason.ts'
 import { environmentRollbackJson, publishedJson, rollbackJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
-const requestSchema = z.strictObject({
+export const rollbackSchema = z.strictObject({
   node: z.string(),
   app: z.string(),
-  restorePoint: z.string().nullable().default(null),
-  withDump: z.boolean().default(false),
-  force: z.boolean().default(false),
+  restorePoint: z.string().nullable().default(null).describe('null: the newest complete one of the app.'),
+  withDump: z
+    .boolean()
+    .default(false)
+    .describe('The dump is loaded too, and what was written since is lost.'),
+  force: z
+    .boolean()
+    .default(false)
+    .describe('Go back although the schema of the installed build forbids it.'),
 })
 
-const environmentSchema = z.strictObject({
+export const environmentRollbackSchema = z.strictObject({
   environment: z.string(),
   app: z.string(),
   build: z.int().min(1),
   reason: reasonField,
-  newer: z.boolean().default(false),
-  withDump: z.boolean().default(false),
-  force: z.boolean().default(false),
+  newer: z.boolean().default(false).describe('Hold and mask what comes after the builds that are left too.'),
+  withDump: z
+    .boolean()
+    .default(false)
+    .describe('The dump is loaded too, and what was written since is lost.'),
+  force: z
+    .boolean()
+    .default(false)
+    .describe('Go back although the schema of the installed build forbids it.'),
 })
 
-/** `status` is the exit status of hub-node: 0 says that it went back. */
-const resultSchema = z.object({ status: z.int().min(0).max(255), detail: z.string().max(4000).optional() })
+export const resultSchema = z.object({
+  status: z.int().min(0).max(255).describe('The exit status of hub-node: 0 says that it went back.'),
+  detail: z.string().max(4000).optional(),
+})
 
 const STATES = ['requested', 'done', 'failed', 'cancelled'] as const
 
@@ -43,7 +57,7 @@ export function rollbackRoutes(hub: Hub): Router {
       await answerOfEnvironment(hub, request, response, by)
       return
     }
-    const { restorePoint: point, ...wish } = parseWith(requestSchema, request.body, 'the rollback')
+    const { restorePoint: point, ...wish } = parseWith(rollbackSchema, request.body, 'the rollback')
     const dryRun = isDryRun(request)
     const { rollback, preview } = await requestRollback(hub, { ...wish, point, by, dryRun })
     if (!dryRun) response.status(201).location(`${request.baseUrl}/rollbacks/${rollback.id}`)
@@ -82,7 +96,7 @@ async function answerOfEnvironment(
   response: Response,
   by: string,
 ): Promise<void> {
-  const wish = parseWith(environmentSchema, request.body, 'the rollback')
+  const wish = parseWith(environmentRollbackSchema, request.body, 'the rollback')
   const dryRun = isDryRun(request)
   const { published, ...made } = await rollBackEnvironment(hub, { ...wish, by, dryRun })
   if (!dryRun) response.status(201).location(`${request.baseUrl}/rollbacks/${made.rollback.id}`)

@@ -14,35 +14,43 @@ import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
-const bodySchema = z.strictObject({
+export const tokenSchema = z.strictObject({
   name: z
     .string()
     .trim()
     .min(1)
     .max(64)
     .regex(/^[\p{L}\p{N} ._:@/-]+$/u, 'letters, digits, spaces and . _ : @ / -'),
-  role: z.string().transform(presentName).pipe(z.enum(ROLES)),
+  role: z
+    .string()
+    .overwrite(presentName)
+    .pipe(z.enum(ROLES))
+    .meta({ override: { type: 'string', enum: [...ROLES] } }),
   apps: z.array(z.string()).min(1).nullable().default(null),
   environments: z.array(z.string()).min(1).nullable().default(null),
-  /** Of an enrolment token; the same as `environments` with this one. */
-  environment: z.string().nullable().default(null),
-  /** The only node that an enrolment token may make. */
-  node: z.string().nullable().default(null),
-  /** false: uploads with it may bring neither commands nor an ebuild of their own. */
-  commands: z.boolean().default(true),
-  /** `90d`, `12h`, `30m`; null: no end. */
+  environment: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Of an enrolment token; the same as `environments` with this one.'),
+  node: z.string().nullable().default(null).describe('The only node that an enrolment token may make.'),
+  commands: z
+    .boolean()
+    .default(true)
+    .describe('false: uploads with it may bring neither commands nor an ebuild of their own.'),
   expiresIn: z
     .string()
     .regex(/^[1-9][0-9]{0,5}[smhd]$/, 'must be a time such as 12h or 90d')
     .nullable()
-    .default(null),
+    .default(null)
+    .describe('null: no end.'),
 })
 
 export function tokenRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/tokens', async (request, response) => {
     const { name: by, owner } = authorize(response, { to: 'administer' })
-    const body = withEnvironments(parseWith(bodySchema, request.body, 'the body'))
+    const body = withEnvironments(parseWith(tokenSchema, request.body, 'the body'))
     checkScope(hub, body)
     const token: NewToken = {
       maySendCommands: body.commands,
@@ -76,10 +84,10 @@ export function tokenRoutes(hub: Hub): Router {
   return routes
 }
 
-type TokenBody = Omit<z.infer<typeof bodySchema>, 'environment'>
+type TokenBody = Omit<z.infer<typeof tokenSchema>, 'environment'>
 
 /** @throws {HubError} `request.invalid` for both ways of saying it, or for another role than enrol. */
-function withEnvironments({ environment, ...body }: z.infer<typeof bodySchema>): TokenBody {
+function withEnvironments({ environment, ...body }: z.infer<typeof tokenSchema>): TokenBody {
   if (environment === null) return body
   if (body.role === 'enrol' && body.environments === null) return { ...body, environments: [environment] }
   throw new HubError(

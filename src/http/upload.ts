@@ -32,7 +32,7 @@ const line = (most: number) =>
     .nullable()
     .default(null)
 
-const fieldsSchema = z.strictObject({
+export const uploadFieldsSchema = z.strictObject({
   build: z.string().optional(),
   version: line(256),
   recipe: z.string().max(MAX_RECIPE_BYTES).optional(),
@@ -76,7 +76,7 @@ export function parseUploadFields(
   digests: readonly DeclaredDigest[],
 ): UploadFields {
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''))
-  const fields = parseWith(fieldsSchema, given, 'the fields of the upload')
+  const fields = parseWith(uploadFieldsSchema, given, 'the fields of the upload')
   const declared =
     fields.sha512 === undefined ? [] : [{ by: 'sha512', algorithm: 'sha512', hex: fields.sha512 } as const]
   return {

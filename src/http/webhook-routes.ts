@@ -27,30 +27,31 @@ import {
   query,
   sendPage,
 } from './request.ts'
+import type { Delivery, Webhook } from './openapi/webhooks.ts'
 
-const bodySchema = z.strictObject({
+export const webhookSchema = z.strictObject({
   url: z
     .url({ protocol: /^https?$/, error: 'an http or https address' })
     .max(2000)
     .refine((url) => !/[\s#]/.test(url) && !hasName(url), 'without a name, a password or a fragment'),
   format: z.enum(WEBHOOK_FORMATS).default('json'),
-  /** null: all but those of administration. */
   types: z
     .array(z.enum(Object.keys(CHANGES) as [ChangeType, ...ChangeType[]]))
     .min(1)
     .nullable()
-    .default(null),
+    .default(null)
+    .describe('null: all but those of administration.'),
   app: z.string().nullable().default(null),
   environment: z.string().nullable().default(null),
 })
 
-const changeSchema = z.strictObject({ enabled: z.boolean() })
+export const webhookChangeSchema = z.strictObject({ enabled: z.boolean() })
 
 export function webhookRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/webhooks', async (request, response) => {
     const { name: by } = authorize(response, { to: 'administer' })
-    const body = parseWith(bodySchema, request.body, 'the body')
+    const body = parseWith(webhookSchema, request.body, 'the body')
     if (body.environment !== null) overlayOf(hub, body.environment)
     if (body.app !== null) parseAppName(body.app)
     const dryRun = isDryRun(request)
@@ -68,7 +69,7 @@ export function webhookRoutes(hub: Hub): Router {
   })
   routes.patch('/webhooks/:webhook', async (request, response) => {
     authorize(response, { to: 'administer' })
-    const { enabled } = parseWith(changeSchema, request.body, 'the body')
+    const { enabled } = parseWith(webhookChangeSchema, request.body, 'the body')
     const dryRun = isDryRun(request)
     const webhook = await enableWebhook(hub, { id: parameter(request, 'webhook'), enabled, dryRun })
     response.json({ ...webhookJson(webhook), ...(dryRun && { dryRun }) })
@@ -100,16 +101,16 @@ export function webhookRoutes(hub: Hub): Router {
 }
 
 /** Never its secret: that was told when it was made. */
-export function webhookJson({ types, enabled, afterSeq: _afterSeq, ...row }: WebhookRow) {
+export function webhookJson({ types, enabled, afterSeq: _afterSeq, ...row }: WebhookRow): Webhook {
   return {
     ...row,
-    types: types === null ? null : (JSON.parse(types) as readonly string[]),
+    types: types === null ? null : (JSON.parse(types) as readonly ChangeType[]),
     enabled: enabled === 1,
   }
 }
 
-export function deliveryJson({ seq, type, ...row }: DeliveryRow) {
-  return { ...row, event: { seq, type } }
+export function deliveryJson({ seq, type, ...row }: DeliveryRow): Delivery {
+  return { ...row, event: { seq, type: type as ChangeType } }
 }
 
 function hasName(url: string): boolean {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { appChangeSchema } from '../app-routes.ts'
 import { json, orDryRun } from './operation.ts'
-import type { Noun } from './operation.ts'
+import type { Answering, Noun } from './operation.ts'
 import { appName, time } from './values.ts'
 
 export const app = z
@@ -20,7 +20,7 @@ export const app = z
     createdAt: time,
   })
   .meta({ id: 'App' })
-export type App = z.infer<typeof app>
+export type App = Answering<typeof app>
 
 export const apps: Noun = {
   name: 'Apps',

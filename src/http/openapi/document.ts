@@ -8,7 +8,7 @@ import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-op
 import { HUB_VERSION } from '../../version.ts'
 import { NOUNS } from './nouns.ts'
 import type { Answer, Body, Operation } from './operation.ts'
-import { CURSOR, DRY_RUN, IDEMPOTENCY_KEY, limit, PATH_PARAMETERS } from './parameters.ts'
+import { CURSOR, DRY_RUN, IDEMPOTENCY_KEY, LIMIT, limitOf, PATH_PARAMETERS } from './parameters.ts'
 import { problem, refusalsOf, takesKey } from './problem.ts'
 import { WHO } from './who.ts'
 
@@ -74,6 +74,7 @@ function operationObject(tag: string, id: string, operation: Operation): ZodOpen
 }
 
 const FAULT = {
+  id: 'Fault',
   description: '- `fault`: The hub failed; its log has the request id',
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 }
@@ -86,7 +87,7 @@ function parametersOf({ call, query, headers, page, change }: Operation) {
     path: z.object(path),
     query: z.object({
       ...query,
-      ...(page && { limit: limit(page.ordinary, page.most), cursor: CURSOR }),
+      ...(page && { limit: page.limit ? limitOf(...page.limit) : LIMIT, cursor: CURSOR }),
       ...(takesDryRun && { dryRun: DRY_RUN }),
     }),
     header: z.object({

@@ -1,52 +1,22 @@
 import { z } from 'zod'
 import { perhapsReasonSchema, reasonSchema } from '../mark-routes.ts'
-import { dryRunMark, json } from './operation.ts'
-import type { Noun } from './operation.ts'
-import { appName, buildNumber, cpv, environmentName, oid, time, who } from './values.ts'
+import { hold } from './holds.ts'
+import { dryRunOf, json, orDryRun, plus } from './operation.ts'
+import type { Answering, Noun } from './operation.ts'
+import { appName, buildNumber, publishedTogether, time, who } from './values.ts'
 
-const published = z
-  .array(
-    z.strictObject({
-      environment: environmentName,
-      revision: z.int(),
-      commit: oid.nullable().describe('null in a dry run.'),
-      changes: z.array(z.strictObject({ path: z.string(), action: z.enum(['write', 'remove']) })),
-    }),
-  )
-  .describe('The overlays that changed, each by one revision.')
+export const pin = z
+  .strictObject({
+    app: appName,
+    build: buildNumber,
+    reason: z.string(),
+    pinnedBy: who,
+    pinnedAt: time,
+  })
+  .meta({ id: 'Pin' })
+export type Pin = Answering<typeof pin>
 
-const yank = z.strictObject({
-  id: z.string().nullable().describe('Of the hold; null in a dry run.'),
-  app: appName,
-  build: buildNumber,
-  environment: z.null(),
-  newer: z.literal(false),
-  mask: z.literal(true),
-  yank: z.literal(true),
-  state: z.enum(['held', 'lifted']),
-  cpv,
-  rollback: z.null(),
-  reason: z.string(),
-  heldBy: who,
-  heldAt: time,
-  heldRevision: z.null(),
-  liftedBy: who.nullable(),
-  liftedAt: time.nullable(),
-  liftedRevision: z.null(),
-  liftReason: z.string().nullable(),
-  published,
-  dryRun: dryRunMark.optional(),
-})
-
-const pin = z.strictObject({
-  app: appName,
-  build: buildNumber,
-  reason: z.string(),
-  pinnedBy: who,
-  pinnedAt: time,
-  published,
-  dryRun: dryRunMark.optional(),
-})
+const PUBLISHED = { published: publishedTogether }
 
 const SEES = ['build.unknown', 'build.invalid_number'] as const
 const WHY = { reason: 'loses orders, see #812' }
@@ -64,8 +34,8 @@ export const marks: Noun = {
       body: { schema: reasonSchema, example: WHY },
       change: true,
       answers: {
-        200: json('What it would do.', yank),
-        201: json('The hold.', yank, { Location: z.string().describe('Of the hold.') }),
+        200: json('Of a dry run.', dryRunOf(hold, PUBLISHED)),
+        201: json('The hold.', plus(hold, PUBLISHED), { Location: z.string().describe('Of the hold.') }),
       },
       refusals: [...SEES, 'yank.exists'],
     },
@@ -76,7 +46,7 @@ export const marks: Noun = {
       who: 'promotes everywhere',
       body: { schema: reasonSchema, example: { reason: 'it was the database' } },
       change: true,
-      answers: { 200: json('The hold, lifted.', yank) },
+      answers: { 200: json('The hold, lifted.', orDryRun(hold, PUBLISHED)) },
       refusals: [...SEES, 'yank.unknown', 'hold.lifted'],
     },
     'builds.pin': {
@@ -87,7 +57,10 @@ export const marks: Noun = {
       who: 'promotes everywhere',
       body: { schema: reasonSchema, example: { reason: 'what the auditors saw' } },
       change: true,
-      answers: { 200: json('What it would do.', pin), 201: json('The pin.', pin) },
+      answers: {
+        200: json('Of a dry run.', orDryRun(pin, PUBLISHED)),
+        201: json('The pin.', plus(pin, PUBLISHED)),
+      },
       refusals: [...SEES, 'pin.exists'],
     },
     'builds.unpin': {
@@ -96,7 +69,7 @@ export const marks: Noun = {
       who: 'promotes everywhere',
       body: { schema: perhapsReasonSchema, example: { reason: 'the audit is over' }, optional: true },
       change: true,
-      answers: { 200: json('The pin that there was.', pin) },
+      answers: { 200: json('The pin that there was.', orDryRun(pin, PUBLISHED)) },
       refusals: [...SEES, 'pin.unknown'],
     },
   },

@@ -17,8 +17,8 @@ export interface Operation {
   readonly body?: Body
   /** By status, those that are no refusals. Of a page none is needed. */
   readonly answers?: Readonly<Partial<Record<200 | 201 | 202 | 204 | 206 | 304, Answer>>>
-  /** It answers pages of this; `most` is the highest `limit`. */
-  readonly page?: { readonly of: z.ZodType; readonly ordinary?: number; readonly most?: number }
+  /** It answers pages of this; `limit` is how many ordinarily and at most, if not 50 and 500. */
+  readonly page?: { readonly of: z.ZodType; readonly limit?: readonly [number, number] }
   /** It changes something: `dryRun` and `Idempotency-Key` are taken, unless it says which of them not. */
   readonly change?: true | { readonly dryRun?: false; readonly key?: false }
   /** Codes of its own, beside those that any operation of its kind may refuse with. */
@@ -50,6 +50,11 @@ export interface Noun {
   readonly operations: Readonly<Record<string, Operation>>
 }
 
+/** The type of what answers by a schema: nobody changes it on its way. */
+export type Answering<T extends z.ZodType> = DeepReadonly<z.infer<T>>
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
+
 /** An answer of JSON. */
 export function json(description: string, schema: z.ZodType, headers?: Answer['headers']): Answer {
   return { description, schema, ...(headers && { headers }) }
@@ -60,14 +65,19 @@ export function content(description: string, type: string, headers?: Answer['hea
   return { description, type, ...(headers && { headers }) }
 }
 
-/** What a change answers and its dry run answers too, with `dryRun`. */
-export function orDryRun<T extends z.ZodRawShape>(schema: z.ZodObject<T>) {
-  return schema.extend({ dryRun: dryRunMark.optional() })
+/** An answer with more: in the document it is named, and what is added stands beside it. */
+export function plus<T extends z.ZodType, S extends z.ZodRawShape>(schema: T, more: S) {
+  return schema.and(z.strictObject(more))
+}
+
+/** What a change answers and its dry run answers too, with `dryRun`; and more, if there is. */
+export function orDryRun(schema: z.ZodType, more?: z.ZodRawShape) {
+  return plus(schema, { ...more, dryRun: dryRunMark.optional() })
 }
 
 /** What the dry run of a change answers where the change makes something: there is no id yet. */
-export function dryRunOf<T extends z.ZodRawShape>(schema: z.ZodObject<T>) {
-  return schema.extend({ id: z.null(), dryRun: dryRunMark })
+export function dryRunOf(schema: z.ZodObject, more?: z.ZodRawShape) {
+  return schema.extend({ id: z.null(), ...more, dryRun: dryRunMark })
 }
 
 export const dryRunMark = z.literal(true).describe('Nothing was kept: this is what it would do.')

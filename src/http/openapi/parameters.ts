@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const text = (description: string, example: string) => z.string().meta({ description, examples: [example] })
 
-export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
+const DESCRIBED = {
   app: text('The name of an app.', 'shop'),
   build: z
     .int()
@@ -31,7 +31,15 @@ export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
   trust: text('The id of a trusted publisher.', 'tru_01m83m0379dty7wehpe6zh'),
   upload: text('The id of a resumable upload.', 'upl_01m83m0379dty7wehpe6zh'),
   webhook: text('The id of a webhook.', 'whk_01m83m0379dty7wehpe6zh'),
-}
+} as const satisfies Readonly<Record<string, z.ZodType>>
+
+/** By name; `param.id` has the document say each of them once. */
+export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = Object.fromEntries(
+  Object.entries(DESCRIBED).map(([name, schema]) => [
+    name,
+    schema.meta({ ...schema.meta(), param: { id: name } }),
+  ]),
+)
 
 export const DRY_RUN = z
   .enum(['true', 'false'])
@@ -39,17 +47,26 @@ export const DRY_RUN = z
   .meta({
     description: 'true: the change is checked and answered, and nothing of it kept.',
     examples: ['true'],
+    param: { id: 'dryRun' },
   })
 
 export const IDEMPOTENCY_KEY = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/)
   .optional()
-  .describe('The same request with the same key gets the first answer again. Kept for a day.')
+  .meta({
+    description: 'The same request with the same key gets the first answer again. Kept for a day.',
+    param: { id: 'idempotencyKey' },
+  })
 
-export const CURSOR = z.string().optional().describe('The `nextCursor` of the page before.')
+export const CURSOR = z
+  .string()
+  .optional()
+  .meta({ description: 'The `nextCursor` of the page before.', param: { id: 'cursor' } })
 
-export function limit(ordinary = 50, most = 500): z.ZodType {
+export const LIMIT = limitOf(50, 500).meta({ ...limitOf(50, 500).meta(), param: { id: 'limit' } })
+
+export function limitOf(ordinary: number, most: number): z.ZodType {
   return z
     .int()
     .min(1)

@@ -52,11 +52,26 @@ export function refusalsOf(operation: Operation) {
   )
 }
 
+/** The refusals that nearly every operation has stand in the document once. */
+const SHARED = {
+  BadRequest: refusal(['request.invalid'], 'BadRequest'),
+  Unauthorized: refusal(['auth.required', 'auth.invalid'], 'Unauthorized'),
+  Forbidden: refusal(['auth.forbidden'], 'Forbidden'),
+  IdempotencyMismatch: refusal(['request.idempotency_mismatch'], 'IdempotencyMismatch'),
+  TooLarge: refusal(['request.too_large'], 'TooLarge'),
+  Full: refusal(['storage.full'], 'Full'),
+}
+
 function responseOf(codes: readonly Code[]) {
-  const described = codes.map((code) => `- \`${code}\`: ${ERRORS[code].title}`)
+  const described = refusal(codes)
+  return Object.values(SHARED).find(({ description }) => description === described.description) ?? described
+}
+
+function refusal(codes: readonly Code[], id?: string) {
   const narrowed = { type: 'object' as const, properties: { code: { enum: [...codes] } } }
   return {
-    description: described.join('\n'),
+    ...(id !== undefined && { id }),
+    description: codes.map((code) => `- \`${code}\`: ${ERRORS[code].title}`).join('\n'),
     content: {
       'application/problem+json': { schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, narrowed] } },
     },
