@@ -1,4 +1,4 @@
-/** How values look to people: tables that align, binary sizes, times. No colours: the output is read in logs too. */
+/** How values look to people: tables that align, binary sizes, times. No colours but for what must not be overlooked. */
 
 /** Bytes in binary units: `512 B`, `1.2 MiB`, `340 GiB`. */
 export function sizeText(bytes: number): string {
@@ -54,6 +54,8 @@ export interface Column<T> {
   readonly cut?: boolean
   /** Aligned to the right, as numbers are anyway. */
   readonly right?: boolean
+  /** What stands in it must not be overlooked. */
+  readonly isUrgent?: boolean
 }
 
 const GAP = '  '
@@ -61,9 +63,14 @@ const LEAST_CUT = 12
 
 /**
  * Rows as aligned lines below a header, numbers to the right; the columns that are empty in every row are left out.
- * `width` is that of the terminal; Infinity where lines may have any length.
+ * `width` is that of the terminal; Infinity where lines may have any length. `urgent` marks the cells of urgent columns.
  */
-export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string {
+export function table<T>(
+  columns: readonly Column<T>[],
+  rows: readonly T[],
+  width: number,
+  urgent: (text: string) => string = (text) => text,
+): string {
   const shown = columns.filter(({ value }) => rows.some((row) => (value(row) ?? '') !== ''))
   const cells = rows.map((row) => shown.map(({ value }) => onOneLine(String(value(row) ?? ''))))
   const isRight = shown.map(
@@ -73,9 +80,12 @@ export function table<T>(columns: readonly Column<T>[], rows: readonly T[], widt
     Math.max(length(title), ...cells.map((row) => length(row[at] ?? ''))),
   )
   cutWidest(shown, widths, width)
-  const lines = [shown.map(({ title }) => title), ...cells].map((row) =>
+  const lines = [shown.map(({ title }) => title), ...cells].map((row, line) =>
     row
-      .map((cell, at) => fit(cell, widths[at] ?? 0, isRight[at] ?? false))
+      .map((cell, at) => {
+        const text = fit(cell, widths[at] ?? 0, isRight[at] ?? false)
+        return line > 0 && cell !== '' && shown[at]?.isUrgent === true ? urgent(text) : text
+      })
       .join(GAP)
       .trimEnd(),
   )

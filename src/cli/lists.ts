@@ -55,7 +55,7 @@ export function showPage<T>(
   columns: readonly Column<T>[],
   none: string,
 ): void {
-  show(page, page.items.length === 0 ? '' : table(columns, page.items, terminal.columns))
+  show(page, page.items.length === 0 ? '' : table(columns, page.items, terminal.columns, terminal.urgent))
   if (page.items.length === 0) terminal.note(none)
   if (page.nextCursor !== null) terminal.note('There are more: give a higher --limit.')
 }

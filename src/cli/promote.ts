@@ -3,7 +3,9 @@ import type { PromotionAnswer, PublishedAnswer, VerdictAnswer } from './answers.
 import { changeLines } from './answers.ts'
 import { apiPath } from './api-path.ts'
 import { wrongUsage } from './failure.ts'
+import { onOneLine } from './format.ts'
 import { DRY_RUN, remote } from './session.ts'
+import type { Terminal } from './terminal.ts'
 import { ruleLines } from './why.ts'
 
 interface Options {
@@ -45,7 +47,8 @@ export function addPromote(program: Command): void {
     }
     const query = { dryRun: options.dryRun }
     const { body } = await session.client.change<Answer>('POST', apiPath('promotions'), query, wanted)
-    session.show(body, answerText(body, options.dryRun === true))
+    const lines = [answerText(body, options.dryRun === true), ...emergencyLines(body, session.terminal)]
+    session.show(body, lines.join('\n'))
   })
 }
 
@@ -93,6 +96,16 @@ function answerText(answer: Answer, dryRun: boolean): string {
     `${name} would be released in ${environment}, in revision ${revision} of its overlay:`,
     ...changeLines(published),
   ].join('\n')
+}
+
+/** `EMERGENCY, the waiting is skipped by ada: charges twice`; no line for any other promotion. */
+export function emergencyLines(
+  { overrideBy, overrideReason }: Pick<PromotionAnswer, 'overrideBy' | 'overrideReason'>,
+  terminal: Pick<Terminal, 'urgent'>,
+): readonly string[] {
+  if (overrideBy === null) return []
+  const text = onOneLine(`EMERGENCY, the waiting is skipped by ${overrideBy}: ${overrideReason ?? ''}`)
+  return [`  ${terminal.urgent(text)}`]
 }
 
 /** The state as people say it. */

@@ -6,8 +6,9 @@ import { apiPath } from './api-path.ts'
 import { timeText } from './format.ts'
 import { showPage, withLimit } from './lists.ts'
 import type { ListOptions } from './lists.ts'
-import { stateText } from './promote.ts'
+import { emergencyLines, stateText } from './promote.ts'
 import { DRY_RUN, remote } from './session.ts'
+import type { Terminal } from './terminal.ts'
 import { ruleLines } from './why.ts'
 
 interface Options {
@@ -48,6 +49,7 @@ function addList(promotions: Command): void {
           { title: 'BUILD', value: ({ build }) => build },
           { title: 'TO', value: (promotion) => promotion.environment },
           { title: 'STATE', value: (promotion) => stateText(promotion.state) },
+          { title: 'WAITING', value: overrideWord, isUrgent: true },
           { title: 'BY', value: ({ requestedBy }) => requestedBy },
           { title: 'AT (UTC)', value: ({ requestedAt }) => timeText(requestedAt) },
           { title: 'DETAIL', value: ({ detail }) => detail ?? '', cut: true },
@@ -68,7 +70,7 @@ function addShow(promotions: Command): void {
     'portage-hub promotions show pro_01m83m3xnfxbbczdmzr8b0',
     async (session, _options, id = '') => {
       const answer = await session.client.get<WholePromotionAnswer>(apiPath('promotions', id))
-      session.show(answer, promotionText(answer))
+      session.show(answer, promotionText(answer, session.terminal))
     },
   )
 }
@@ -111,15 +113,20 @@ function addDecision(
     .addOption(new Option(...say).makeOptionMandatory(isNeeded))
     .option(...DRY_RUN)
   const example = `portage-hub ${verb} pro_01m83m3xnfxbbczdmzr8b0${isNeeded ? " --reason 'not before #812'" : ''}`
-  remote<Options>(command, example, async ({ client, show }, { comment, reason, dryRun }, id = '') => {
+  remote<Options>(command, example, async (session, { comment, reason, dryRun }, id = '') => {
     const body = { ...(comment !== undefined && { comment }), ...(reason !== undefined && { reason }) }
     const path = apiPath('promotions', id, verb)
-    const answer = await client.change<WholePromotionAnswer>('POST', path, { dryRun }, body)
-    show(answer.body, promotionText(answer.body))
+    const answer = await session.client.change<WholePromotionAnswer>('POST', path, { dryRun }, body)
+    session.show(answer.body, promotionText(answer.body, session.terminal))
   })
 }
 
-function promotionText(answer: WholePromotionAnswer): string {
+/** Empty for every promotion that waits as the policy has it. */
+function overrideWord({ overrideBy }: PromotionAnswer): string {
+  return overrideBy === null ? '' : 'EMERGENCY'
+}
+
+function promotionText(answer: WholePromotionAnswer, terminal: Terminal): string {
   const { id, app, build, environment, state, set, requestedBy, requestedAt, detail, approvals, rules } =
     answer
   const head = `${id}: ${app} build ${String(build)} to ${environment}, ${stateText(state)}`
@@ -136,5 +143,5 @@ function promotionText(answer: WholePromotionAnswer): string {
       `  approved by ${by} at ${timeText(at)} UTC${comment === null ? '' : `: ${comment}`}`,
   )
   const rest = rules === null ? (detail === null ? [] : [`  ${detail}`]) : rules.flatMap(ruleLines)
-  return [head, ...together, asked, ...given, ...rest].join('\n')
+  return [head, ...emergencyLines(answer, terminal), ...together, asked, ...given, ...rest].join('\n')
 }

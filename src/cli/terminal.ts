@@ -9,6 +9,8 @@ export interface Terminal {
   readonly isWatched: boolean
   /** Characters of a line on standard output; Infinity when it is no terminal. */
   readonly columns: number
+  /** What must not be overlooked: in red, where standard output shows colours. */
+  readonly urgent: (text: string) => string
   /** Draws `text` over the last drawn line of standard error; empty takes it away. */
   draw(text: string): void
 }
@@ -28,6 +30,8 @@ export function processTerminal(): Terminal {
     note: (text) => void stderr.write(ended(text)),
     isWatched: (stderr.isTTY as boolean | undefined) === true,
     columns: isTty === true ? stdout.columns : Infinity,
+    // Asks NO_COLOR, FORCE_COLOR and TERM too.
+    urgent: (text) => (isTty === true && stdout.hasColors() ? `\x1b[1;31m${text}\x1b[0m` : text),
     draw: (text) => void stderr.write(`\r\x1b[K${text}`),
   }
 }

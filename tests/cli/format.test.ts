@@ -69,6 +69,15 @@ test('a table aligns its columns, numbers to the right, and has no blanks at the
   )
 })
 
+test('what is urgent is marked where it stands, its column aligned as before', () => {
+  const columns = [
+    { title: 'NOTE', value: ({ note }: { readonly note: string }) => note, isUrgent: true },
+    { title: 'NAME', value: () => 'shop' },
+  ]
+  const marked = table(columns, [{ note: 'LATE' }, { note: '' }], Infinity, (text) => `<${text}>`)
+  expect(marked).toBe('NOTE  NAME\n<LATE>  shop\n      shop')
+})
+
 test('a column without any value is left out', () => {
   expect(table(COLUMNS, [{ name: 'shop', size: 5, note: null }], Infinity)).toBe('NAME  SIZE\nshop     5')
 })
