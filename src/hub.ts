@@ -14,6 +14,8 @@ import { Records } from './records/records.ts'
 import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
 import type { ArchiveLimits } from './builds/archive-limits.ts'
 import { Binhosts } from './binpkgs/binhosts.ts'
+import { Passwords } from './people/password-hash.ts'
+import { SignInAttempts } from './people/sign-in-attempts.ts'
 import { Overlay } from './overlays/overlay.ts'
 import { OverlayZips } from './overlays/overlay-zips.ts'
 import { followWithTree } from './overlays/write-tree.ts'
@@ -62,6 +64,9 @@ export interface Hub extends AsyncDisposable {
   readonly hubNode: Buffer | null
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
+  readonly passwords: Passwords
+  /** To sign in, that failed. */
+  readonly signInAttempts: SignInAttempts
   /** Of files of restore points. */
   readonly arrivals: Arrivals
   /** Who follows the events. */
@@ -74,7 +79,7 @@ export interface Hub extends AsyncDisposable {
 }
 
 /** What a test puts in place of the hub's own. */
-export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode'>> & {
+export type HubOverrides = Partial<Pick<Hub, 'clock' | 'log' | 'steps' | 'hubNode' | 'passwords'>> & {
   readonly disk?: Disk
   /** false: nothing is done by the clock, but what the test calls itself. */
   readonly jobs?: boolean
@@ -122,6 +127,8 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
     issuerKeys: new IssuerKeys(clock, providerFetch(config.identityAllow)),
+    passwords: overrides.passwords ?? new Passwords(),
+    signInAttempts: new SignInAttempts(clock),
     arrivals: new Arrivals(),
     eventStreams: new EventStreams(),
     overlays,

@@ -20,7 +20,7 @@ export async function serve(): Promise<number> {
   return 0
 }
 
-function welcome({ hub, newAdminToken }: RunningHub): string {
+function welcome({ hub, newAdminToken, signInLink }: RunningHub): string {
   const { publicUrl, host, port, environments } = hub.config
   const lines = [`Portage Hub ${HUB_VERSION} listens on ${host}:${String(port)}; its address is ${publicUrl}`]
   for (const { name, promote } of environments) {
@@ -35,6 +35,10 @@ function welcome({ hub, newAdminToken }: RunningHub): string {
       '',
       `  export HUB_URL=${publicUrl}`,
       `  export HUB_TOKEN=${newAdminToken}`,
+      '',
+      'Sign in as "admin" with a browser, once and within a day, and set a password there:',
+      '',
+      `  ${signInLink ?? ''}`,
       '',
       'Try it from another terminal:',
       '',

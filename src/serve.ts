@@ -15,6 +15,8 @@ import { createHub } from './hub.ts'
 import { makeIdsAfter } from './ids.ts'
 import type { Hub, HubOverrides } from './hub.ts'
 import { reconcileMirrors } from './distfiles/reconcile-mirror.ts'
+import { addPerson } from './people/person.ts'
+import { linkAddress, makeSignInLink } from './people/sign-in-link.ts'
 import { publishSettings } from './overlays/publish-settings.ts'
 import { renewSignature } from './overlays/renew-signature.ts'
 import { lockDataFolder } from './records/data-folder-lock.ts'
@@ -28,11 +30,17 @@ const IDLE_TIMEOUT_MS = 120_000
 /** What the system and SQLite say of a disk that is read-only, full or broken, or is somebody else's. */
 const NO_WRITES = /^(?:EROFS|EACCES|EPERM|ENOSPC|EDQUOT|EIO|SQLITE_(?:READONLY|CANTOPEN|FULL|IOERR|PERM).*)$/
 
+/** Who sets a hub up signs in as. */
+const FIRST_PERSON = 'admin'
+const FIRST_LINK_SEC = 86_400
+
 export interface RunningHub extends AsyncDisposable {
   readonly hub: Hub
   readonly server: Server
   /** The administrator's token, when this start made it; it is not kept anywhere else. */
   readonly newAdminToken: string | null
+  /** By which the first administrator signs in, once; made with the token. */
+  readonly signInLink: string | null
 }
 
 /**
@@ -58,7 +66,7 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   const opened = await onDataFolder(config, async () => await createHub(listening, overrides))
   hub = opened
   hub.steps.reached('start.opened')
-  const newAdminToken = await onDataFolder(config, async () => await prepare(opened))
+  const { newAdminToken, signInLink } = await onDataFolder(config, async () => await prepare(opened))
   if (overrides.jobs !== false) {
     start.defer(startJobs(hub))
     start.defer(startWebhooks(hub))
@@ -73,6 +81,7 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
     hub,
     server,
     newAdminToken,
+    signInLink,
     async [Symbol.asyncDispose]() {
       await parts.disposeAsync()
     },
@@ -102,8 +111,10 @@ async function onDataFolder<T>(config: Config, work: () => Promise<T> | T): Prom
   }
 }
 
-/** What must be done before the first request; gives the administrator's token if it had to be made. */
-async function prepare(hub: Hub): Promise<string | null> {
+type FirstSteps = Pick<RunningHub, 'newAdminToken' | 'signInLink'>
+
+/** What must be done before the first request; gives the administrator's token and link if they had to be made. */
+async function prepare(hub: Hub): Promise<FirstSteps> {
   await continueIds(hub)
   await hub.blobs.sweep(async (sha512) => (await hub.records.builds.findByDigest(sha512)).length > 0)
   await hub.binpkgBlobs.sweep(async (sha512) => await hub.records.restorePoints.needsBlob(sha512))
@@ -185,30 +196,27 @@ async function listen(server: Server, config: Config): Promise<Config> {
   return Object.freeze({ ...config, port, publicUrl })
 }
 
-async function prepareAdministrator(hub: Hub): Promise<string | null> {
+async function prepareAdministrator(hub: Hub): Promise<FirstSteps> {
   const { adminToken } = hub.config
   if (adminToken !== null) {
     if (!(await ensureAdministrator(hub, adminToken))) {
       hub.log.warn('the token in HUB_ADMIN_TOKEN was revoked and stays so: set another one')
     }
-    return null
+    return { newAdminToken: null, signInLink: null }
   }
-  if (await hub.records.tokens.hasAdministrator()) return null
-  const token = {
-    name: 'first administrator',
-    role: 'administrator',
-    apps: null,
-    environments: null,
-  } as const
-  return (
-    await createToken(hub, {
-      ...token,
-      maySendCommands: true,
-      expiresInSec: null,
-      by: 'first start',
-      owner: null,
-    })
-  ).secret
+  if (await hub.records.tokens.hasAdministrator()) return { newAdminToken: null, signInLink: null }
+  const all = { apps: null, environments: null }
+  const grants = [{ role: 'administrator', ...all } as const]
+  const by = 'first start'
+  const person =
+    (await hub.records.people.findByName(FIRST_PERSON)) ??
+    (await addPerson(hub, { name: FIRST_PERSON, fullName: null, grants, identity: null, by, dryRun: false }))
+  const wanted = { person, expiresInSec: FIRST_LINK_SEC, by, dryRun: false }
+  const link = await makeSignInLink(hub, wanted)
+  const token = { name: 'first administrator', role: 'administrator', ...all, maySendCommands: true } as const
+  // Last: a start that was cut short before makes all of it again.
+  const { secret } = await createToken(hub, { ...token, expiresInSec: null, by, owner: person.id })
+  return { newAdminToken: secret, signInLink: linkAddress(hub, link.secret) }
 }
 
 async function close(server: Server): Promise<void> {

@@ -108,6 +108,18 @@ export const SETTINGS = {
     secret: true,
     meaning: "the first administrator's token; made and printed once when not given",
   },
+  sessionIdleSec: {
+    env: 'HUB_SESSION_IDLE',
+    schema: seconds,
+    default: 12 * 3600,
+    meaning: 'how long somebody stays signed in without doing anything: 30m, 12h',
+  },
+  sessionMaxSec: {
+    env: 'HUB_SESSION_MAX',
+    schema: seconds,
+    default: 7 * 86_400,
+    meaning: 'how long somebody stays signed in at most: 12h, 7d',
+  },
   overlayPrefix: {
     env: 'HUB_OVERLAY_PREFIX',
     schema: word(/^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/, 'lower-case words joined by "-"').max(32),

@@ -26,6 +26,7 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   rollback: 'node',
   environment_rollback: 'administration',
   token: 'administration',
+  person: 'administration',
   key: 'administration',
   trust: 'administration',
   webhook: 'administration',

@@ -20,11 +20,15 @@ import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
 import { markRoutes } from './mark-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
+import { peopleRoutes } from './people-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
 import { rollbackRoutes } from './rollback-routes.ts'
+import { guardSession } from './session.ts'
+import { signInLimit } from './sign-in-limit.ts'
+import { ownSessionRoutes, signInRoutes } from './sign-in-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { exchangeRoutes, trustRoutes } from './trust-routes.ts'
@@ -55,13 +59,13 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   app.use(assetRoutes())
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
-  app.use('/api/v1', confineEnrolment, api(hub, blobs))
+  app.use('/api/v1', confineEnrolment, api(hub, blobs, signInLimit(hub)))
   app.use(notFound)
   app.use(errorHandler(hub))
   return app
 }
 
-function api(hub: Hub, blobs: BlobSender): express.Router {
+function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): express.Router {
   const routes = express.Router()
   // Uploads stream and hand-kept files are bytes; every other body is JSON and small.
   routes.use((_request, response, next) => {
@@ -71,6 +75,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
       response.type('application/json').send(`${JSON.stringify(body, null, 2)}\n`)
     next()
   })
+  routes.use(signInRoutes(hub, limit), guardSession(hub), ownSessionRoutes(hub))
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
   routes.use(restorePointFileRoutes(hub), exchangeRoutes(hub))
   // The 2,000 files that a restore point may have, with their digests. What was read here is not read again.
@@ -86,6 +91,7 @@ function api(hub: Hub, blobs: BlobSender): express.Router {
     holdRoutes(hub),
     tokenRoutes(hub),
     trustRoutes(hub),
+    peopleRoutes(hub),
     keyRoutes(hub),
     auditRoutes(hub),
     eventRoutes(hub),

@@ -1,4 +1,4 @@
-/** Who asks: the token of `Authorization: Bearer`, or as the password of Basic, as git, wget and curl send it. */
+/** Who asks: by the token of `Authorization: Bearer`, or as the password of Basic, as git, wget and curl send it; or by a session. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
@@ -8,17 +8,24 @@ import type { Principal, Right } from '../access/rights.ts'
 import { actingAs } from '../audit/actor.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import { principalOfPerson } from '../people/person.ts'
+import { signedInBy } from './session.ts'
+import type { SignedIn } from './session.ts'
 
 /** Finds out who asks and keeps it for `principalOf`. No token is no error here; a wrong one is. */
-export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
+export function identify(hub: Pick<Hub, 'records' | 'clock' | 'config'>): RequestHandler {
   return async (request, response, next) => {
     const { authorization } = request.headers
     const enrols = request.method === 'POST' && request.path === '/api/v1/nodes'
+    const signedIn = await personOf(hub, request)
     const principal =
-      enrols && authorization !== undefined
-        ? await authenticateForEnrolment(hub, digestOf(secretOf(authorization)))
-        : await authenticateRequest(hub, request)
+      signedIn !== null
+        ? principalOfPerson(signedIn.person)
+        : enrols && authorization !== undefined
+          ? await authenticateForEnrolment(hub, digestOf(secretOf(authorization)))
+          : await authenticateRequest(hub, request)
     if (principal !== null) response.locals['principal'] = principal
+    if (signedIn !== null) response.locals['signedIn'] = signedIn
     const requestId = response.getHeader('X-Request-Id')
     const actor = {
       ...{ name: principal?.name ?? 'nobody', role: principal ? roleText(principal) : 'nobody' },
@@ -27,6 +34,26 @@ export function identify(hub: Pick<Hub, 'records' | 'clock'>): RequestHandler {
     }
     actingAs(actor, next)
   }
+}
+
+/** A token goes before a session. What machines fetch to become nodes is for no session, like all addresses of Portage. */
+async function personOf(
+  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  request: IncomingMessage,
+): Promise<SignedIn | null> {
+  const isOfNodes = request.url?.startsWith('/nodes/') ?? true
+  if (request.headers.authorization !== undefined || isOfNodes) return null
+  return await signedInBy(hub, request)
+}
+
+/** Who asks with a token or a session, as things are now. @throws {HubError} `auth.invalid` for a wrong token. */
+export async function whoAsks(
+  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  request: IncomingMessage,
+): Promise<Principal | null> {
+  if (request.headers.authorization !== undefined) return await authenticateRequest(hub, request)
+  const signedIn = await signedInBy(hub, request)
+  return signedIn && principalOfPerson(signedIn.person)
 }
 
 const OPEN_TO_ENROLMENT = ['POST /nodes', 'GET /whoami']
@@ -78,7 +105,7 @@ function known(principal: Principal | null): Principal {
   if (principal) return principal
   throw new HubError(
     'auth.required',
-    'send a token: "Authorization: Bearer <token>", or as the password of HTTP Basic',
+    'send a token ("Authorization: Bearer <token>", or as the password of HTTP Basic), or sign in',
   )
 }
 

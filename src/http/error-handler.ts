@@ -80,8 +80,9 @@ function sendProblem(request: IncomingMessage, response: ServerResponse, problem
     response.setHeader('Connection', 'close')
   }
   for (const name of OF_THE_CONTENT) response.removeHeader(name)
-  if (problem.status === 401)
-    response.setHeader('WWW-Authenticate', 'Basic realm="portage-hub", charset="UTF-8"')
+  if (problem.status === 401) response.setHeader('WWW-Authenticate', challengeFor(request))
+  if (typeof problem['retryAfterSec'] === 'number')
+    response.setHeader('Retry-After', String(problem['retryAfterSec']))
   const body = JSON.stringify({ type: 'about:blank', ...problem, requestId: requestId(response) }) + '\n'
   response.writeHead(problem.status, {
     'Cache-Control': 'no-store',
@@ -89,6 +90,12 @@ function sendProblem(request: IncomingMessage, response: ServerResponse, problem
     'Content-Length': Buffer.byteLength(body),
   })
   response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** Asked for Basic, a browser would ask people for a name and a password, while a script of a page waits for the answer. */
+function challengeFor({ headers }: IncomingMessage): string {
+  const isScript = ![undefined, 'navigate'].includes(headers['sec-fetch-mode'])
+  return `${isScript ? 'Bearer' : 'Basic'} realm="portage-hub", charset="UTF-8"`
 }
 
 function refusalOf(hub: Needs, error: unknown, request: IncomingMessage): HubError | null {

@@ -15,7 +15,7 @@ import type { EventBatch } from '../events/follow-events.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { EventFilter } from '../records/audit.ts'
-import { authenticateRequest, principalOf } from './auth.ts'
+import { principalOf, whoAsks } from './auth.ts'
 import { readable } from './environment-routes.ts'
 import { query } from './request.ts'
 
@@ -64,10 +64,10 @@ export function eventRoutes(hub: Hub): Router {
   return routes
 }
 
-/** Null when the token has ended meanwhile, and with it what it may see. */
+/** Null when the token or session has ended meanwhile, and with it what it may see. */
 async function askerOf(hub: Needs, request: Request): Promise<Principal | null> {
   try {
-    return await authenticateRequest(hub, request)
+    return await whoAsks(hub, request)
   } catch (error) {
     if (error instanceof HubError && error.code === 'auth.invalid') return null
     throw error

@@ -132,9 +132,12 @@ function rememberAnswer(
   })
 }
 
-/** The JSON to keep. A new token's secret is shown once and stored nowhere, so a repeated answer has null for it. */
+/** What is shown once and stored nowhere: a repeated answer has null for it. */
+const SHOWN_ONCE = ['token', 'link']
+
+/** The JSON to keep. */
 function withoutSecret(body: unknown): string {
-  return JSON.stringify(body, (name, value: unknown) => (name === 'token' ? null : value))
+  return JSON.stringify(body, (name, value: unknown) => (SHOWN_ONCE.includes(name) ? null : value))
 }
 
 function fingerprintOf(request: Request): string {

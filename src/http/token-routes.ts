@@ -7,12 +7,12 @@ import type { NewToken } from '../access/tokens.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { parseNodeName } from '../nodes/node-name.ts'
+import { findPerson } from '../people/person.ts'
 import { authorize, principalOf } from './auth.ts'
 import { checkGrant } from './check-grant.ts'
+import { durationSeconds } from './duration.ts'
 import { principalJson, tokenJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request.ts'
-
-const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 export const tokenSchema = z.strictObject({
   name: z
@@ -33,6 +33,11 @@ export const tokenSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Of an enrolment token; the same as `environments` with this one.'),
+  person: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Whose it is, by name or id; null: it is of whoever makes it.'),
   node: z.string().nullable().default(null).describe('The only node that an enrolment token may make.'),
   commands: z
     .boolean()
@@ -49,14 +54,15 @@ export const tokenSchema = z.strictObject({
 export function tokenRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/tokens', async (request, response) => {
-    const { name: by, owner } = authorize(response, { to: 'administer' })
+    const maker = authorize(response, { to: 'administer' })
     const body = withEnvironments(parseWith(tokenSchema, request.body, 'the body'))
     checkScope(hub, body)
     const token: NewToken = {
       maySendCommands: body.commands,
       ...body,
-      ...{ by, owner },
-      expiresInSec: body.expiresIn === null ? null : secondsOf(body.expiresIn),
+      by: maker.name,
+      owner: body.person === null ? maker.owner : (await findPerson(hub, body.person)).id,
+      expiresInSec: body.expiresIn === null ? null : durationSeconds(body.expiresIn),
     }
     if (isDryRun(request)) {
       response.json({ ...body, dryRun: true })
@@ -113,8 +119,4 @@ function checkEnrolment({ role, environments, node }: TokenBody): void {
       'only enrol tokens are limited to a node; a node gets its own token by enrolment',
     )
   if (node !== null) parseNodeName(node)
-}
-
-function secondsOf(duration: string): number {
-  return Number(duration.slice(0, -1)) * UNITS[duration.at(-1) as keyof typeof UNITS]
 }

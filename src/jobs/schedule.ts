@@ -9,6 +9,7 @@ import { pruneDeliveries } from './prune-deliveries.ts'
 import { pruneExchanges } from './prune-exchanges.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
 import { pruneRestorePoints } from './prune-restore-points.ts'
+import { pruneSessions } from './prune-sessions.ts'
 import { repackOverlays } from './repack-overlays.ts'
 import { tendKeys } from './tend-keys.ts'
 
@@ -19,6 +20,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '7 * * * *', name: 'repack overlays', job: repackOverlays },
   { at: '23 * * * *', name: 'prune idempotency keys', job: pruneIdempotencyKeys },
   { at: '53 * * * *', name: 'prune exchanged tokens', job: pruneExchanges },
+  { at: '29 * * * *', name: 'prune sessions', job: pruneSessions },
   { at: '*/10 * * * *', name: 'collect uploads', job: collectUploads },
   { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
   { at: '43 4 * * *', name: 'prune deliveries of webhooks', job: pruneDeliveries },

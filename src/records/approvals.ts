@@ -1,7 +1,7 @@
 /** Approvals of promotions. */
 import type { Selectable } from 'kysely'
 import type { Db } from './database.ts'
-import type { ApprovalTable } from './schema.ts'
+import type { ApprovalTable } from './policy-tables.ts'
 
 export type ApprovalRow = Selectable<ApprovalTable>
 

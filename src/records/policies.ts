@@ -1,7 +1,7 @@
 /** Policies of environments, by version. */
 import type { Selectable } from 'kysely'
 import type { Db } from './database.ts'
-import type { PolicyTable } from './schema.ts'
+import type { PolicyTable } from './policy-tables.ts'
 
 export type PolicyRow = Selectable<PolicyTable>
 

@@ -12,6 +12,7 @@ import { NodeRecords } from './nodes.ts'
 import { OverlayRecords } from './overlays.ts'
 import { PackageChangeRecords } from './package-changes.ts'
 import { PartialUploadRecords } from './partial-uploads.ts'
+import { PersonRecords } from './people.ts'
 import { PinRecords } from './pins.ts'
 import { PolicyRecords } from './policies.ts'
 import { PromotionRecords } from './promotions.ts'
@@ -19,6 +20,7 @@ import { ReleaseRecords } from './releases.ts'
 import { BinpkgRecords } from './binpkgs.ts'
 import { RestorePointRecords } from './restore-points.ts'
 import { RollbackRecords } from './rollbacks.ts'
+import { SessionRecords, SignInLinkRecords } from './sessions.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
 import { TrustRecords } from './trusts.ts'
 import { WebhookRecords } from './webhooks.ts'
@@ -47,6 +49,9 @@ export class Records {
   readonly approvals: ApprovalRecords
   readonly webhooks: WebhookRecords
   readonly trusts: TrustRecords
+  readonly people: PersonRecords
+  readonly sessions: SessionRecords
+  readonly signInLinks: SignInLinkRecords
   /** Of the audit: told after the transaction that appended to it. */
   readonly growth: Growth
 
@@ -75,6 +80,9 @@ export class Records {
     this.approvals = new ApprovalRecords(db)
     this.webhooks = new WebhookRecords(db)
     this.trusts = new TrustRecords(db)
+    this.people = new PersonRecords(db)
+    this.sessions = new SessionRecords(db)
+    this.signInLinks = new SignInLinkRecords(db)
   }
 
   /**

@@ -4,6 +4,8 @@
  * are lower-case hex.
  */
 import type { AuditHeadTable, AuditTable } from './audit-tables.ts'
+import type { ApprovalTable, PolicyTable } from './policy-tables.ts'
+import type { PersonTable, SessionTable, SignInLinkTable } from './people-tables.ts'
 import type {
   BinhostTable,
   BinpkgBuildIdTable,
@@ -51,6 +53,9 @@ export interface Schema {
   webhookQueue: WebhookQueueTable
   trusts: TrustTable
   exchanges: ExchangeTable
+  people: PersonTable
+  sessions: SessionTable
+  signInLinks: SignInLinkTable
 }
 
 export interface AppTable {
@@ -367,31 +372,4 @@ export interface CheckReportTable {
   counts: string
   /** zstd-compressed JSON of `ReportItem[]`. */
   items: Buffer
-}
-
-/** What must hold before a build is released in an environment; the newest version holds. */
-export interface PolicyTable {
-  environment: string
-  /** From 1. */
-  version: number
-  /** JSON, as it was checked. */
-  body: string
-  setBy: string
-  setAt: string
-}
-
-export interface ApprovalTable {
-  id: string
-  promotion: string
-  by: string
-  /** The id of the token or person that gave it. */
-  approver: string
-  /** Who is behind the approver: the same one counts once. */
-  owner: string
-  /** The approver's role when it was given. */
-  role: string
-  /** The version of the policy that it was given by: it counts for no other. */
-  policyVersion: number
-  comment: string | null
-  at: string
 }

@@ -177,6 +177,18 @@ const ROUTES: readonly Route[] = [
     allowed: [],
   },
   { call: 'DELETE /api/v1/apps/shop/trusted-publishers/$trust?dryRun=true', allowed: [] },
+  { call: 'GET /api/v1/people', allowed: [] },
+  { call: 'POST /api/v1/people?dryRun=true', body: { name: 'bob' }, allowed: [] },
+  { call: 'GET /api/v1/people/anna', allowed: [] },
+  { call: 'PATCH /api/v1/people/anna?dryRun=true', body: { disabled: true }, allowed: [] },
+  { call: 'POST /api/v1/people/anna/link?dryRun=true', allowed: [] },
+  { call: 'POST /api/v1/people/anna/sign-out?dryRun=true', allowed: [] },
+  // Of people who have signed in: tests/people/sessions.test.ts. No token will do.
+  { call: 'POST /api/v1/sign-out', allowed: [], refusal: 'auth.forbidden' },
+  { call: 'GET /api/v1/session', allowed: [], refusal: 'auth.forbidden' },
+  { call: 'GET /api/v1/sessions', allowed: [], refusal: 'auth.forbidden' },
+  { call: 'DELETE /api/v1/sessions/ses_x', allowed: [], refusal: 'auth.forbidden' },
+  { call: 'PUT /api/v1/password', allowed: [], refusal: 'auth.forbidden' },
   { call: 'GET /api/v1/tokens', allowed: [] },
   { call: 'POST /api/v1/tokens?dryRun=true', body: { name: 'x', role: 'reader' }, allowed: [] },
   { call: 'DELETE /api/v1/tokens/tok_none?dryRun=true', allowed: [] },
@@ -250,6 +262,9 @@ const OPEN = [
 /** What is brought there in place of a token is judged in trusted-publishing.test.ts. */
 const BY_IDENTITY = ['POST /api/v1/trusted-publishing/token']
 
+/** Where somebody shows who they are: tests/people/. */
+const SIGNING_IN = ['POST /api/v1/sign-in', 'POST /api/v1/sign-in/link']
+
 let hub: TestHub
 const ids: Record<string, string> = {}
 const tokens = new Map<string, string>()
@@ -264,6 +279,7 @@ beforeAll(async () => {
     .post('/api/v1/environments/production/holds')
     .send({ app: 'shop', reason: 'not yet' })
   ids['$hold'] = held.body.id
+  await hub.as().post('/api/v1/people').send({ name: 'anna' })
   ids['$sha256'] = body.tarball.sha256
   const check = { stage: 'commit', name: 'lint', status: 'passed' }
   ids['$check'] = (await hub.as().post('/api/v1/apps/shop/builds/1/checks').send(check)).body.id
@@ -344,7 +360,7 @@ describe.each(ROUTES)('$call', (route) => {
 })
 
 test('the table has every route there is', () => {
-  const calls = [...ROUTES.map(({ call }) => call), ...OPEN, ...BY_IDENTITY].map((call) =>
+  const calls = [...ROUTES.map(({ call }) => call), ...OPEN, ...BY_IDENTITY, ...SIGNING_IN].map((call) =>
     call.replace(/\?.*/, ''),
   )
   const missing = declaredRoutes().filter(({ method, pattern }) =>

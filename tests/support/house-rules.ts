@@ -23,6 +23,7 @@ interface Import {
 const ROOMS = [
   'audit',
   'access',
+  'people',
   'builds',
   'checks',
   'distfiles',

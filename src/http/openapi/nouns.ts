@@ -10,9 +10,11 @@ import { keys } from './keys.ts'
 import { marks } from './marks.ts'
 import { nodes } from './nodes.ts'
 import type { Noun } from './operation.ts'
+import { people } from './people.ts'
 import { promotions } from './promotions.ts'
 import { restorePoints } from './restore-points.ts'
 import { rollbacks } from './rollbacks.ts'
+import { signingIn } from './signing-in.ts'
 import { thisDocument } from './this-document.ts'
 import { tokens } from './tokens.ts'
 import { trust } from './trust.ts'
@@ -22,5 +24,5 @@ import { webhooks } from './webhooks.ts'
 export const NOUNS: readonly Noun[] = [
   ...[apps, uploads, builds, checks, promotions, marks, environments, holds],
   ...[nodes, restorePoints, rollbacks],
-  ...[tokens, trust, keys, audit, events, webhooks, thisDocument],
+  ...[tokens, people, signingIn, trust, keys, audit, events, webhooks, thisDocument],
 ]

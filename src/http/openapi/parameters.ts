@@ -18,6 +18,7 @@ const DESCRIBED = {
   name: text('The name of a file of the restore point, with its slashes.', 'shop.dump'),
   node: text('The name of a node.', 'web1'),
   path: text('A path, with its slashes.', 'profiles/package.mask/mine'),
+  person: text('The id or the name of a person.', 'anna'),
   place: z.enum(['binpkgs', 'dumps', 'infos']).describe('What the file is.'),
   point: text('The id of a restore point.', 'rp_20261123T071500Z_k3j9x2'),
   promotion: text('The id of a promotion.', 'pro_01m83m3xnfxbbczdmzr8b0'),
@@ -27,6 +28,7 @@ const DESCRIBED = {
     .min(1)
     .meta({ description: 'The number of a revision of the overlay.', examples: [4] }),
   rollback: text('The id of a rollback.', 'rbk_01m83m0379dty7wehpe6zh'),
+  session: text('The id of a session.', 'ses_01m83m0379dty7wehpe6zh'),
   token: text('The id of a token.', 'tok_01m83m0379dty7wehpe6zh'),
   trust: text('The id of a trusted publisher.', 'tru_01m83m0379dty7wehpe6zh'),
   upload: text('The id of a resumable upload.', 'upl_01m83m0379dty7wehpe6zh'),

@@ -5,7 +5,7 @@ import { dryRunMark, json, plus } from './operation.ts'
 import type { Answering, Noun } from './operation.ts'
 import * as values from './values.ts'
 
-const grant = z
+export const grant = z
   .strictObject({
     role: z.enum(ROLES),
     apps: z.array(z.string()).nullable().describe('null: all.'),
@@ -37,6 +37,7 @@ const draft = z.strictObject({
   node,
   commands: z.boolean(),
   expiresIn: z.string().nullable(),
+  person: z.string().nullable(),
   dryRun: dryRunMark,
 })
 
@@ -78,7 +79,7 @@ export const tokens: Noun = {
         ),
         200: json('Of a dry run.', draft),
       },
-      refusals: ['environment.unknown', 'app.invalid_name', 'node.invalid_name'],
+      refusals: ['environment.unknown', 'app.invalid_name', 'node.invalid_name', 'person.unknown'],
     },
     'tokens.list': {
       call: 'GET /tokens',

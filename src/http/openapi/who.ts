@@ -61,6 +61,11 @@ export const WHO = {
     within: 'environment',
     says: 'administrator; release manager and approver for their apps and environments. The policy says whose word counts.',
   },
+  'is signed in': {
+    roles: [],
+    says: 'a person who has signed in, with the cookie of the session; changes carry its `csrf` as `X-CSRF-Token`. No token will do.',
+  },
+  'is the person': { roles: ['administrator'], says: 'administrator; the person, who has signed in.' },
   administers: { roles: ['administrator'], says: 'administrator.' },
   enrols: {
     roles: ['administrator', 'enrol'],
