@@ -24,6 +24,8 @@ export const STEPS = [
   'upload.settled',
 
   'promotion.requested',
+  'promotion.waiting',
+  'promotion.approved',
   'promotion.publishing',
   'promotion.released',
   'withdrawal.done',

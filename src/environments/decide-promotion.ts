@@ -54,6 +54,7 @@ export async function approvePromotion(
       })
     return approval
   })
+  if (!dryRun) hub.steps.reached('promotion.approved')
   if (!dryRun) await carryOnQuietly(hub, asked)
   return approval
 }

@@ -180,6 +180,9 @@ async function advance(
   members: readonly Member[],
   dryRun: boolean,
 ): Promise<Omit<Promoted, 'isNew'>> {
+  const [{ policyVersion: judgedBy } = { policyVersion: null }] = rowsOf(members)
+  if (await isReleasedAlready(hub, rowsOf(members)))
+    return { ...(await publish(hub, members, { policyVersion: judgedBy, dryRun })), verdict: null }
   const verdict = await judgeTogether(hub, members)
   const { eligible, rules, policyVersion, waitsFor } = verdict
   if (eligible) return { ...(await publish(hub, members, { policyVersion, dryRun })), verdict: null }
@@ -193,13 +196,25 @@ async function advance(
         return moved
       })
   if (waitsFor === null) throw new HubError('promotion.not_eligible', detail, { rules })
+  if (!dryRun) hub.steps.reached('promotion.waiting')
   return { promotions, published: null, verdict }
+}
+
+/** What a crash cut between its release and its end is released, whatever the rules have come to say since. */
+async function isReleasedAlready(hub: Needs, promotions: readonly PromotionRow[]): Promise<boolean> {
+  return promotions.every(({ state }) => state === 'publishing') && (await areReleased(hub, promotions))
+}
+
+async function areReleased(hub: Needs, promotions: readonly PromotionRow[]): Promise<boolean> {
+  for (const { environment, app, build } of promotions)
+    if (!(await hub.records.releases.living(environment, app, build))) return false
+  return true
 }
 
 async function publish(
   hub: Needs,
   members: readonly Member[],
-  { policyVersion, dryRun }: { readonly policyVersion: number; readonly dryRun: boolean },
+  { policyVersion, dryRun }: { readonly policyVersion: number | null; readonly dryRun: boolean },
 ): Promise<Pick<Promoted, 'promotions' | 'published'>> {
   const [{ environment, requestedBy: by } = { environment: '', requestedBy: '' }] = rowsOf(members)
   const begin = { state: 'publishing', detail: null, policyVersion } as const
@@ -242,12 +257,7 @@ async function endUnlessReleased(
   cause: unknown,
 ): Promise<void> {
   try {
-    const releases = await Promise.all(
-      publishing.map(
-        async ({ environment, app, build }) => await hub.records.releases.living(environment, app, build),
-      ),
-    )
-    if (releases.every((release) => release !== undefined)) return
+    if (await areReleased(hub, publishing)) return
     const isRefusal = cause instanceof HubError && cause.code === 'promotion.not_eligible'
     const end = isRefusal
       ? ({ state: 'refused', detail: cause.message } as const)

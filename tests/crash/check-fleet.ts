@@ -170,8 +170,8 @@ async function checkRules({ fleet, folder }: FleetScene): Promise<readonly strin
     { app: null, environment: null, sight: EVERYTHING, open: null },
     ALL,
   )
-  for (const { reason } of items)
-    if (!fleet.holds.has(reason)) findings.push(`nobody asked for the hold "${reason}"`)
+  for (const { reason, yank } of items)
+    if (yank === 0 && !fleet.holds.has(reason)) findings.push(`nobody asked for the hold "${reason}"`)
   for (const [reason, hold] of fleet.holds) {
     const row = items.find((item) => item.reason === reason)
     const actual = !row ? 'absent' : row.liftedAt === null ? 'held' : 'lifted'

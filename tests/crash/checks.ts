@@ -12,10 +12,11 @@ import type { ReleaseRow } from '../../src/records/releases.ts'
 import { send } from '../support/raw-http.ts'
 import { findingsIn } from '../support/verify.ts'
 import { checkFleet } from './check-fleet.ts'
+import { checkPipeline } from './check-pipeline.ts'
 import { settingsOf } from './hub-process.ts'
 import type { Ledger } from './ledger.ts'
 
-const ENVIRONMENTS = ['staging', 'production'] as const
+const ENVIRONMENTS = ['staging', 'production', 'gated'] as const
 /** SQLite may have a journal beside the lock while it is held. */
 const LOCK = 'var/hub.lock-'
 
@@ -52,6 +53,7 @@ export async function checkFolder(scene: Scene): Promise<readonly string[]> {
     ...(await checkRevisions(scene, folder)),
     ...(await checkViews(scene.ledger, folder)),
     ...(await checkFleet({ ...scene, folder, fleet: scene.ledger.fleet, seen: scene.checked.fleetFiles })),
+    ...(await checkPipeline(folder, scene.ledger.pipeline)),
     ...(await checkFiles(folder, builds)),
   ]
   findings.push(...(await findingsIn(folder)).map((finding) => `verify: ${finding}`))

@@ -1,72 +1,19 @@
-/** Clients that change what is published, and clients that read it. */
+/** Clients that keep files by hand, clients that read what is published, and the list of all that there are. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodePkts, encodePkt } from '../../src/git/pkt-line.ts'
 import { git } from '../git/support.ts'
-import type { Standing, Standings } from './ledger.ts'
-import { HubGone, ask, askJson, found } from './requests.ts'
+import { runPipeline } from './pipeline.ts'
+import { manager } from './production.ts'
+import { HubGone, ask, found } from './requests.ts'
 import type { Client, World } from './requests.ts'
 import { nodeClient } from './nodes.ts'
 import { uploadInPieces } from './resumable.ts'
-import { HELD_APP, keepRules } from './rules.ts'
+import { keepRules } from './rules.ts'
 import { byForm, byPush, byPut, disputeBuild, sha512, uploadByKey, uploader } from './uploaders.ts'
 import { treeOfClone, treeOfListing, treeOfPack, treeOfZip } from './views.ts'
 
-const ENVIRONMENTS = ['staging', 'production'] as const
-
-/** Promotes a build to production, takes it back, or puts it there again. One of these at a time owns a build. */
-function manager(share: number, shares: number): Client {
-  return async (world) => {
-    const mine = world.ledger
-      .acknowledgedBuilds()
-      .filter(({ app, build }) => app !== HELD_APP && build % shares === share)
-    const chosen = world.random.pick(mine)
-    if (!chosen) return
-    const standing = world.ledger.standing(chosen.app, chosen.build)
-    if (standing.possible.has('released') && standing.releaseId !== null && world.random.chance(0.4))
-      await withdraw(world, standing, standing.releaseId)
-    else await promote(world, standing)
-  }
-}
-
-export async function promote(world: World, standing: Standings): Promise<void> {
-  const { app, build } = standing
-  const liftWithdrawal = standing.possible.has('withdrawn')
-  const before = expectAlso(standing, 'released')
-  const body = { app, build, environment: 'production', liftWithdrawal }
-  const reply = await askJson(world, 'POST', '/api/v1/promotions', body)
-  if (reply.status === 201 || reply.status === 200) {
-    settle(world, standing, 'released')
-    standing.releaseId = reply.json['releaseId'] as string
-    return
-  }
-  // The only way to get here: it was withdrawn by a request that never got its answer.
-  if (reply.status !== 409 || !before.has('withdrawn'))
-    found(world, { method: 'POST', path: `/promotions ${app} ${String(build)}` }, reply)
-  standing.possible = before
-}
-
-async function withdraw(world: World, standing: Standings, releaseId: string): Promise<void> {
-  const before = expectAlso(standing, 'withdrawn')
-  const path = `/api/v1/environments/production/releases/${releaseId}/withdraw`
-  const reply = await askJson(world, 'POST', path, { reason: 'a test took it back' })
-  const isDoneBefore = reply.status === 409 && reply.json['code'] === 'release.already_withdrawn'
-  if (reply.status === 200) settle(world, standing, 'withdrawn')
-  else standing.possible = before
-  if (reply.status !== 200 && !(isDoneBefore && before.has('withdrawn')))
-    found(world, { method: 'POST', path }, reply)
-}
-
-function expectAlso(standing: Standings, also: Standing): Set<Standing> {
-  const before = standing.possible
-  standing.possible = new Set([...before, also])
-  return before
-}
-
-function settle({ ledger }: World, standing: Standings, now: Standing): void {
-  standing.possible = new Set([now])
-  ledger.heard()
-}
+const ENVIRONMENTS = ['staging', 'production', 'gated'] as const
 
 /** Writes, changes and removes hand-kept files. */
 export async function keepByHand(world: World): Promise<void> {
@@ -191,6 +138,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
   manager1: manager(1, 2),
   keeper: keepByHand,
   rules: keepRules,
+  pipeline: runPipeline,
   node1: nodeClient('web1'),
   node2: nodeClient('web2'),
   git: syncByGit,

@@ -33,6 +33,8 @@ class Tally {
   readonly kills = new Map<string, number>()
   acknowledged = 0
   views = 0
+  /** Promotions that a hub came back with, by state. */
+  readonly promotions = new Map<string, number>()
   readonly findings: string[] = []
 
   count(at: string): void {
@@ -101,6 +103,8 @@ class Life {
       await hub?.[Symbol.asyncDispose]()
       this.#tally.acknowledged += this.#ledger.acknowledged
       this.#tally.views += this.#ledger.viewsChecked
+      for (const [state, count] of this.#ledger.pipeline.seen)
+        this.#tally.promotions.set(state, (this.#tally.promotions.get(state) ?? 0) + count)
       await rm(this.#directory, { recursive: true, force: true })
       await rm(this.#clients, { recursive: true, force: true })
     }
@@ -173,7 +177,7 @@ async function actUntilGone(client: Client, world: World): Promise<void> {
   }
 }
 
-function report({ kills, acknowledged, views, findings }: Tally): void {
+function report({ kills, acknowledged, views, promotions, findings }: Tally): void {
   const lines = [...kills]
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([at, count]) => `  ${String(count).padStart(4)}  ${at}`)
@@ -186,8 +190,13 @@ function report({ kills, acknowledged, views, findings }: Tally): void {
       `${String(total)} kills (HUB_TEST_SEED=${String(SEED)}):`,
       ...lines,
       `named steps at which none came this time: ${missed.join(', ') || 'none'}`,
+      `promotions of the gated environment, as the starts found them: ${countsText(promotions)}`,
       `${String(acknowledged)} changes acknowledged, ${String(views)} views checked, ${String(findings.length)} findings`,
       '',
     ].join('\n'),
   )
+}
+
+function countsText(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([what, count]) => `${String(count)} ${what}`).join(', ') || 'none'
 }

@@ -41,7 +41,8 @@ export function settingsOf(directory: string): Record<string, string> {
     HUB_PORT: '0',
     HUB_PUBLIC_URL: 'https://hub.example',
     HUB_ADMIN_TOKEN: ADMIN_TOKEN,
-    HUB_ANONYMOUS_READ: 'staging production',
+    HUB_ENVIRONMENTS: 'staging:automatic production gated',
+    HUB_ANONYMOUS_READ: 'staging production gated',
     HUB_KEEP_RELEASES: '1000',
     HUB_LOG_LEVEL: 'error',
   }

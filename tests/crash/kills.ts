@@ -16,10 +16,10 @@ export interface Kill {
 const OF_START: ReadonlySet<Step> = new Set(STEPS.filter((step) => /^(?:start|sweep)\./.test(step)))
 /** Steps that few clients lead to, and those that one comes by now and then. */
 const RARE: ReadonlySet<Step> = new Set([
-  ...(['withdrawal.done', 'file.put', 'zip.made'] as const),
+  ...(['promotion.waiting', 'withdrawal.done', 'file.put', 'zip.made'] as const),
   ...STEPS.filter((step) => step.startsWith('point.')),
 ])
-const SELDOM: ReadonlySet<Step> = new Set(['enrol.recorded'])
+const SELDOM: ReadonlySet<Step> = new Set(['enrol.recorded', 'promotion.approved'])
 /** Crashes that leave much to do for the start after them. */
 const BEFORE_START: readonly Step[] = ['blob.linked', 'upload.recording', 'blob.adopted', 'point.recording']
 const UNFINISHED: readonly Step[] = ['upload.recorded', 'revision.recorded', 'pack.placed', 'ref.locked']

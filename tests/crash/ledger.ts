@@ -4,6 +4,7 @@
  */
 
 import { FleetLedger } from './fleet-ledger.ts'
+import { PipelineLedger } from './pipeline-ledger.ts'
 
 /** One build number: the bytes that were sent for it (more than one if clients dispute it), and those acknowledged. */
 export interface SentBuild {
@@ -61,6 +62,7 @@ export class Ledger {
   readonly keyed = new Map<string, KeyedUpload>()
   readonly pieces: PiecemealUpload[] = []
   readonly fleet = new FleetLedger()
+  readonly pipeline = new PipelineLedger()
   readonly production = new Map<string, Standings>()
   /** By path of staging: the contents that it may have; null for none. */
   readonly files = new Map<string, Set<string | null>>()

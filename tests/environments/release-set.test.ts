@@ -330,6 +330,33 @@ test('a hold that comes between verdict and release stops all of it', async () =
   expect(await revisionOf(hub)).toBe(1)
 })
 
+test('at the same time as yanks and other requests, all of a set is released or none of it', async () => {
+  await using hub = await open()
+  for (let build = 2; build <= 7; build++) {
+    for (const app of ['shop', 'cart']) await upload(hub, app, build)
+    const set = [
+      { app: 'shop', build },
+      { app: 'cart', build },
+    ]
+    const yank = hub.as().post(`/api/v1/apps/cart/builds/${String(build)}/yank`)
+    const work = [
+      async () => await ask(hub, { set }),
+      async () => await yank.send({ reason: 'it is bad' }),
+      async () => await hub.promote('shop', build, 'production'),
+      async () => await ask(hub, { set: set.toReversed() }),
+    ]
+    const turned = [...work.slice(build % work.length), ...work.slice(0, build % work.length)]
+    for (const { status } of await Promise.all(turned.map(async (one) => await one())))
+      expect([200, 201, 409]).toContain(status)
+  }
+  const { items } = (await hub.as().get('/api/v1/promotions?environment=production&limit=500')).body
+  const sets = (items as Partial<Told>[]).filter((told): told is Told => Array.isArray(told.set))
+  expect(sets.length).toBeGreaterThanOrEqual(12)
+  for (const told of sets) expect(new Set(await states(hub, told)).size).toBe(1)
+  await hub.hub.settled()
+  expect(await findingsOf(hub.directory)).toEqual([])
+})
+
 test('a dry run says what would be and keeps nothing', async () => {
   await using hub = await open()
   const dry = await ask(hub, {}, '?dryRun=true')

@@ -225,6 +225,20 @@ test('what waits is there after a restart, and is taken up', async () => {
   expect(await show(again, id)).toMatchObject({ state: 'released' })
 })
 
+test('a release that a crash cut before its end is one, though its rules speak against it by the time of the start', async () => {
+  await using hub = await createTestHub({ HUB_PUBLIC_URL: 'https://hub.example' })
+  const freezes = [{ from: 'Fri 04:30', to: 'Sat 00:00', timeZone: 'UTC', reason: 'inventory' }]
+  await put(hub, 'production', { freezes })
+  await upload(hub, 1)
+  hub.hub.blobs.linkIntoMirror = () => Promise.reject(new Error('the process died here'))
+  expect((await hub.promote('shop', 1, 'production')).status).toBe(500)
+  hub.clock.set('2026-01-02T05:00:00Z')
+  await using again = await hub.restart()
+  const { items } = (await again.as().get('/api/v1/promotions?environment=production')).body
+  expect(items).toMatchObject([{ state: 'released', revision: 2 }])
+  expect(await released(again, 'production')).toEqual([1])
+})
+
 test('the command line asks, shows what is waited for, approves and rejects', async () => {
   await using hub = await createTestHub()
   await put(hub, 'production', { approvals: { count: 1, roles: ['approver'] } })

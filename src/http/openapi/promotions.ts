@@ -64,6 +64,11 @@ const DECIDED = { approvals: z.array(approval).describe('Oldest first.'), rules 
 const ASKED = { published: values.published, rules }
 const asked = plus(promotion, ASKED)
 
+/** The promotions of a set have no ids before there are any. */
+const DRY_SET = {
+  set: z.array(z.strictObject({ id: z.null(), app: values.appName, build: values.buildNumber })).nullable(),
+}
+
 const REASON = { reason: 'orders are charged twice' }
 
 export const promotions: Noun = {
@@ -72,7 +77,7 @@ export const promotions: Noun = {
   operations: {
     'promotions.create': {
       call: 'POST /promotions',
-      summary: 'Ask for a build to be published in an environment',
+      summary: 'Ask for a build, or builds of several apps together, to be published in an environment',
       description:
         'It is published at once where every rule is met. Where what is unmet may still come (checks, approvals, time) it waits and goes on by itself; where it may not, it is refused. Asked again while it waits, it is the same promotion.',
       who: 'promotes',
@@ -83,7 +88,7 @@ export const promotions: Noun = {
         202: json('It waits for what `rules` say.', asked, { Location: z.string() }),
         200: json(
           'It stands there already, by this earlier promotion; or it was a dry run, whose `id` is null.',
-          z.union([asked, dryRunOf(promotion, ASKED)]),
+          z.union([asked, dryRunOf(promotion, { ...ASKED, ...DRY_SET })]),
         ),
       },
       refusals: [

@@ -11,6 +11,8 @@ export const rule = z
     since: time.nullable().describe('Since when it is so; null where that is no matter of time.'),
     by: who.nullable().describe('Who made it so; null: nobody in particular.'),
     toMeet: z.string().nullable().describe('What makes it met; null when it is.'),
+    app: z.string().optional().describe('Of a release set: the app that it is about.'),
+    build: z.int().min(1).optional().describe('Of a release set: the build of that app.'),
   })
   .meta({ id: 'Rule' })
 
