@@ -3,28 +3,42 @@ import { judgePromotion, unmetText } from '../environments/eligibility.ts'
 import type { Rule } from '../environments/rule.ts'
 import type { Hub } from '../hub.ts'
 import type { HubEvent } from './event.ts'
+import { headlineOf, linkOf } from './sentence.ts'
 
+/** Of HTTP; mail has a form of its own (`mail.ts`). */
 export const WEBHOOK_FORMATS = ['json', 'slack', 'matrix'] as const
 export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number]
 
 /** An event, and of a promotion every rule as it is judged now. */
 export type ToldEvent = HubEvent & { readonly rules?: readonly Rule[] }
 
-const FORMATS: Readonly<Record<WebhookFormat, (event: ToldEvent) => object>> = {
+type Form = (event: ToldEvent, publicUrl: string) => object
+
+const FORMATS: Readonly<Record<WebhookFormat, Form>> = {
   /** Standard Webhooks, "Payload structure". */
   json: (event) => ({ type: event.type, timestamp: event.at, data: event }),
   /** Slack's incoming webhooks and those that are like them; its three control characters are escaped. */
-  slack: (event) => ({ text: escapeMarkup(sentenceOf(event)) }),
+  slack: (event, publicUrl) => {
+    const link = linkOf(publicUrl, event)
+    const text = escapeMarkup(inert(sentenceOf(event)))
+    return { text: link ? `${text} <${slackUrl(link.url)}|${escapeMarkup(link.label)}>` : text }
+  },
   /** A generic webhook of a Matrix bridge: plain, and the same as HTML. */
-  matrix: (event) => ({
-    text: sentenceOf(event),
-    html: escapeMarkup(sentenceOf(event)),
-    username: 'Portage Hub',
-  }),
+  matrix: (event, publicUrl) => {
+    const link = linkOf(publicUrl, event)
+    const text = inert(sentenceOf(event))
+    const anchor = link ? ` <a href="${escapeAttribute(link.url)}">${escapeMarkup(link.label)}</a>` : ''
+    return {
+      text: link ? `${text} ${link.url}` : text,
+      html: `${escapeMarkup(text)}${anchor}`,
+      username: 'Portage Hub',
+    }
+  },
 }
 
-export function webhookBody(format: WebhookFormat, event: ToldEvent): string {
-  return JSON.stringify(FORMATS[format](event))
+/** @param publicUrl of the hub, for links to it. */
+export function webhookBody(format: WebhookFormat, event: ToldEvent, publicUrl: string): string {
+  return JSON.stringify(FORMATS[format](event, publicUrl))
 }
 
 /** The event with what it needs of this moment. */
@@ -39,22 +53,41 @@ export async function tell(
   return { ...event, rules: (await judgePromotion(hub, promotion)).rules }
 }
 
-/** `shop build 45: promotion moved to released in production, by release team. Reason: …` */
+/** `shop build 45 is held in production, by ada. Reason: …`, on one line. */
 export function sentenceOf(event: ToldEvent): string {
-  const { type, app, build, environment, node, actor, reason, after } = event
-  const what = type.replaceAll(/[._]/g, ' ')
-  const subject = app === null ? event.subject : `${app}${build === null ? '' : ` build ${String(build)}`}`
-  const state =
-    typeof after?.['state'] === 'string' && type === 'promotion.moved' ? ` to ${after['state']}` : ''
-  const where = [environment, node].filter((each) => each !== null).map((each) => ` in ${each}`)
   const unmet = unmetText(event.rules ?? [])
-  return [
-    `${subject}: ${what}${state}${where.join('')}, by ${actor}.`,
-    ...(reason === null ? [] : [`Reason: ${reason}`]),
-    ...(unmet === '' ? [] : [`Not met: ${unmet}`]),
-  ].join(' ')
+  return onOneLine(
+    [
+      headlineOf(event),
+      ...(event.reason === null ? [] : [`Reason: ${event.reason}`]),
+      ...(unmet === '' ? [] : [`Not met: ${unmet}`]),
+    ].join(' '),
+  )
+}
+
+export function unmetRules({ rules = [] }: ToldEvent): readonly Rule[] {
+  return rules.filter(({ state }) => state === 'unmet')
+}
+
+/** Without what begins a line or turns the order of what is read (as in "Trojan Source", CVE-2021-42574). */
+export function onOneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+}
+
+/**
+ * Text that a chat takes for text alone, whoever wrote it: `@channel` and `@room` ring nobody, and `[…](…)` is no link.
+ * Chats that take Slack's form read Markdown and mentions where Slack itself does not. A blank of no width parts them.
+ */
+function inert(text: string): string {
+  return text.replaceAll(/@(?=[\p{L}\p{N}_])/gu, '@\u200b').replaceAll('](', ']\u200b(')
 }
 
 function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
+
+const escapeAttribute = (text: string): string => escapeMarkup(text).replaceAll('"', '&quot;')
+
+/** In `<address|label>` these would end the address. */
+const slackUrl = (url: string): string =>
+  escapeMarkup(url.replaceAll(/[<>|]/g, (character) => encodeURIComponent(character)))

@@ -44,9 +44,9 @@ test('the feed of an environment tells of releases, withdrawals and holds there,
   expect(feed.headers['content-type']).toBe('application/atom+xml; charset=utf-8')
   expect(titles(feed.text)).toEqual([
     'hub-staging of Portage Hub',
-    `shop build 1: release withdrawn in staging, by HUB_ADMIN_TOKEN. Reason: ${reason}`,
-    'shop: hold set, by HUB_ADMIN_TOKEN. Reason: everywhere',
-    'shop build 1: release published in staging, by HUB_ADMIN_TOKEN.',
+    `shop build 1 is withdrawn in staging, by HUB_ADMIN_TOKEN. Reason: ${reason}`,
+    'shop is held everywhere, by HUB_ADMIN_TOKEN. Reason: everywhere',
+    'shop build 1 is released in staging, by HUB_ADMIN_TOKEN.',
   ])
   const unchanged = await read({ 'If-None-Match': String(feed.headers['etag']) })
   expect(unchanged.status).toBe(304)
@@ -63,12 +63,13 @@ test('whatever somebody wrote is text in it, and it stays XML', () => {
   }
   const texts = textsOf(renderFeed(hostile, 'https://hub.acme.example/?a&b', [event]))
   const shown = ']]></title><script>&lt;\ufffd\ufffd\ufffd\ufffd"'
+  const sentence = ']]></title><script>&lt; \ufffd\ufffd"'
   expect(texts).toEqual([
     ['id', 'https://hub.acme.example/?a&b'],
     ['title', shown],
     ['updated', '2026-01-02T03:04:05Z'],
     ['id', 'https://hub.acme.example/?a&b#aud_1'],
-    ['title', `shop: hold set in staging, by ${shown}. Reason: ${shown}`],
+    ['title', `shop is held in staging, by ${sentence}. Reason: ${sentence}`],
     ['updated', '2026-01-02T03:04:05Z'],
     ['name', shown],
     ['content', shown],

@@ -48,6 +48,8 @@ const CASES: readonly (readonly [type: string, about: object, seenBy: readonly s
     { app: 'shop', environment: null },
     [...OF_SHOP, ...OF_STAGING, 'reader of production', ...NODES_OF_STAGING],
   ],
+  ['yank.set', { app: 'shop' }, [...OF_SHOP, ...OF_STAGING, 'reader of production', ...NODES_OF_STAGING]],
+  ['pin.set', { app: 'shop' }, ['developer of shop', 'release manager of production', 'reader']],
   ['policy.set', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],
   ['overlay.file_put', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],
   ['node.enrolled', { environment: 'staging', node: 'web1' }, OF_STAGING],

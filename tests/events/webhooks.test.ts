@@ -133,11 +133,17 @@ describe('a webhook', () => {
       await createWebhook(hub, receiver.url, { format, types: ['hold.set'] })
     await hold(hub, 'see <!channel> & <b>')
     await deliver(hub)
-    const plain = 'shop: hold set in staging, by HUB_ADMIN_TOKEN. Reason: see <!channel> & <b>'
+    const { items } = (await hub.as().get('/api/v1/holds')).body as { items: { id: string }[] }
+    const path = `holds/${items[0]?.id ?? ''}`
+    const link = `${hub.url}/api/v1/${path}`
+    const plain = 'shop is held in staging, by HUB_ADMIN_TOKEN. Reason: see <!channel> & <b>'
     const escaped = plain.replace('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
     const bodies = receiver.received.map(({ json }) => json)
-    expect(bodies).toContainEqual({ text: escaped })
-    expect(bodies).toContainEqual({ text: plain, html: escaped, username: 'Portage Hub' })
+    expect(bodies).toContainEqual({ text: `${escaped} <${link}|${path}>` })
+    expect(bodies).toContainEqual({
+      ...{ text: `${plain} ${link}`, html: `${escaped} <a href="${link}">${path}</a>` },
+      username: 'Portage Hub',
+    })
   })
 
   test('that is disabled misses what happens meanwhile, and one that is removed is gone', async () => {
