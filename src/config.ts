@@ -34,10 +34,10 @@ export function loadConfig(env: Environment = process.env): LoadedConfig {
   const values: Record<string, unknown> = {}
   const sources: Record<string, string> = {}
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    const fromEnv = env[setting.env]
+    const fromEnv = valueOf(env, setting, faults)
     const fromFile = file.values[name]
-    const given = fromEnv !== undefined && fromEnv !== '' ? fromEnv : fromFile
-    sources[name] = given === undefined ? 'default' : given === fromEnv ? setting.env : file.path
+    const given = fromEnv?.value ?? fromFile
+    sources[name] = given === undefined ? 'default' : (fromEnv?.variable ?? file.path)
     const result = (setting.schema as z.ZodType).safeParse(given === undefined ? setting.default : given)
     if (result.success) values[name] = result.data
     else
@@ -46,6 +46,31 @@ export function loadConfig(env: Environment = process.env): LoadedConfig {
   faults.push(...crossChecks(values as Config))
   if (faults.length > 0) throw new HubError('config.invalid', faults.join('\n'), { faults })
   return { config: finish(values as Config), sources: sources as LoadedConfig['sources'] }
+}
+
+interface Given {
+  readonly variable: string
+  readonly value: string
+}
+
+/** A secret may stand in a file that a variable names, as credentials of systemd and of containers do: `HUB_SMTP_URL_FILE`. */
+function valueOf(
+  env: Environment,
+  setting: { readonly env: string; readonly secret?: boolean },
+  faults: string[],
+): Given | undefined {
+  const value = env[setting.env] ?? ''
+  const variable = `${setting.env}_FILE`
+  const path = (setting.secret === true ? env[variable] : undefined) ?? ''
+  if (value !== '' && path !== '') faults.push(`${setting.env} and ${variable}: give one of both`)
+  if (value !== '') return { variable: setting.env, value }
+  if (path === '') return undefined
+  try {
+    return { variable, value: readFileSync(path, 'utf8').replace(/\r?\n$/, '') }
+  } catch (error) {
+    faults.push(`${variable}: ${path} cannot be read: ${(error as Error).message}`)
+    return undefined
+  }
 }
 
 function faultLine(name: string, setting: { env: string }, source: string, issue: z.core.$ZodIssue): string {
@@ -86,6 +111,10 @@ function readConfigFile(
 
 function crossChecks(config: Config): string[] {
   const faults: string[] = []
+  if ((config.smtpUrl === null) !== (config.mailFrom === null))
+    faults.push('HUB_SMTP_URL and HUB_MAIL_FROM go together')
+  if (config.smtpTls === 'none' && config.smtpUrl?.startsWith('smtps:'))
+    faults.push('HUB_SMTP_TLS is none, and HUB_SMTP_URL asks for TLS')
   if ((config.tlsCert === null) !== (config.tlsKey === null))
     faults.push('HUB_TLS_CERT and HUB_TLS_KEY go together')
   const names = Array.isArray(config.environments) ? config.environments.map(({ name }) => name) : []

@@ -110,6 +110,7 @@ export const ERRORS = {
   'webhook.unknown': { status: 404, title: 'No such webhook' },
   'webhook.unknown_delivery': { status: 404, title: 'No such delivery of this webhook' },
   'webhook.forbidden_address': { status: 422, title: 'Webhooks may not go to this address' },
+  'webhook.no_mail': { status: 422, title: 'This hub sends no e-mail' },
   'token.unknown': { status: 404, title: 'No such token' },
   'node.unknown': { status: 404, title: 'No such node' },
   'node.invalid_name': { status: 422, title: 'Not a name for a node' },

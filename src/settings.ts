@@ -227,6 +227,25 @@ export const SETTINGS = {
     meaning:
       'addresses and networks inside your own where providers of identities may be: your CI, your sign-in',
   },
+  smtpUrl: {
+    env: 'HUB_SMTP_URL',
+    schema: z.string().refine(isSmtpUrl, 'smtp://[name:password@]host[:port], or smtps://…').nullable(),
+    default: null,
+    secret: true,
+    meaning: 'server by which e-mail is sent: smtp://, with STARTTLS, or smtps://',
+  },
+  smtpTls: {
+    env: 'HUB_SMTP_TLS',
+    schema: z.enum(['required', 'none']),
+    default: 'required',
+    meaning: 'required, or none for a server on this machine or in a network that is trusted',
+  },
+  mailFrom: {
+    env: 'HUB_MAIL_FROM',
+    schema: z.email('an address such as hub@acme.example').max(254).nullable(),
+    default: null,
+    meaning: 'address that e-mail is sent from',
+  },
   logLevel: {
     env: 'HUB_LOG_LEVEL',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -258,6 +277,29 @@ function isNetwork(text: string): boolean {
   const [address = '', bits = '0', more] = text.split('/')
   const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
   return more === undefined && /^[0-9]{1,3}$/.test(bits) && Number(bits) <= most
+}
+
+/** With nothing behind the port: there is nothing that it could mean. */
+function isSmtpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password, pathname, search, hash } = new URL(text)
+  return (
+    (protocol === 'smtp:' || protocol === 'smtps:') &&
+    hostname !== '' &&
+    (username !== '') === (password !== '') &&
+    [username, password].every(isDecodable) &&
+    (pathname === '' || pathname === '/') &&
+    search + hash === ''
+  )
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** `500MiB`, `16 GiB` or a plain number of bytes. */

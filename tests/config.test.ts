@@ -133,6 +133,8 @@ describe('a variable', () => {
     ['HUB_BLOBS', 's3://x'],
     ['HUB_TLS_CERT', '/cert.pem'],
     ['HUB_LOG_LEVEL', 'loud'],
+    ['HUB_MAIL_FROM', 'hub@acme.example'],
+    ['HUB_SMTP_TLS', 'perhaps'],
     ['HUB_FREE_LICENSES', 'a;b'],
     ['HUB_CONFIG', '/nonexistent/hub.yaml'],
   ])('%s=%j is refused by its name', (variable, text) => {
@@ -152,6 +154,74 @@ test('every fault is told at once', () => {
 test('a fault does not tell a secret', () => {
   const secret = 's'.repeat(600)
   expect(faultsOf({ HUB_ADMIN_TOKEN: secret }).join('\n')).not.toContain('sss')
+})
+
+describe('the mail server', () => {
+  const mail = (url: string, more: Readonly<Record<string, string>> = {}) => ({
+    ...{ HUB_SMTP_URL: url, HUB_MAIL_FROM: 'hub@acme.example', ...more },
+  })
+
+  test.each([
+    ...[
+      'smtp://localhost',
+      'smtps://mail.acme.example:465',
+      'smtp://hub:p%40ss%2Fword@mail.acme.example:587/',
+    ],
+    ...['smtp://[::1]:25'],
+  ])('may be %s', (url) => {
+    expect(load(mail(url))).toMatchObject({ smtpUrl: url, smtpTls: 'required' })
+  })
+
+  test.each([
+    ...[
+      'mail.acme.example',
+      'https://mail.acme.example',
+      'smtp://',
+      'smtp://hub@x.example',
+      'smtp://:secret@x.example',
+    ],
+    ...[
+      'smtp://x.example/?requireTLS=false',
+      'smtp://x.example/path',
+      'smtp://a:secret%zz@x.example',
+      'smtp://x:y',
+    ],
+  ])('cannot be %s, and the fault does not repeat it', (url) => {
+    const [fault = '', ...more] = faultsOf(mail(url))
+    expect(more).toEqual([])
+    expect(fault).toContain('HUB_SMTP_URL')
+    expect(fault).not.toContain('secret')
+  })
+
+  test('asks for one thing', () => {
+    expect(faultsOf(mail('smtps://x.example', { HUB_SMTP_TLS: 'none' }))).toEqual([
+      'HUB_SMTP_TLS is none, and HUB_SMTP_URL asks for TLS',
+    ])
+    expect(faultsOf({ HUB_SMTP_URL: 'smtp://x.example' })).toEqual([
+      'HUB_SMTP_URL and HUB_MAIL_FROM go together',
+    ])
+  })
+})
+
+describe('a secret', () => {
+  test('may stand in a file that a variable names', async () => {
+    await withFile('from a file\n', (path) => {
+      const { config, sources } = loadConfig({ HUB_CONFIG: '', HUB_ADMIN_TOKEN_FILE: path })
+      expect(config.adminToken).toBe('from a file')
+      expect(sources.adminToken).toBe('HUB_ADMIN_TOKEN_FILE')
+      expect(faultsOf({ HUB_ADMIN_TOKEN: 'x', HUB_ADMIN_TOKEN_FILE: path })).toEqual([
+        'HUB_ADMIN_TOKEN and HUB_ADMIN_TOKEN_FILE: give one of both',
+      ])
+    })
+    const [fault] = faultsOf({ HUB_ADMIN_TOKEN_FILE: '/nonexistent/token' })
+    expect(fault).toContain('HUB_ADMIN_TOKEN_FILE: /nonexistent/token cannot be read')
+  })
+
+  test('alone: other settings have no such variable', async () => {
+    await withFile('9000', (path) => {
+      expect(loadConfig({ HUB_CONFIG: '', HUB_PORT_FILE: path }).config.port).toBe(8080)
+    })
+  })
 })
 
 describe('the file', () => {

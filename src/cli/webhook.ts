@@ -3,12 +3,14 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import type { DeliveryAnswer, WebhookAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
+import { wrongUsage } from './failure.ts'
 import { facts, timeText } from './format.ts'
 import { showPage, withLimit } from './lists.ts'
 import type { ListOptions } from './lists.ts'
 import { DRY_RUN, remote } from './session.ts'
 
 interface CreateOptions {
+  readonly email?: string
   readonly format?: string
   readonly type?: readonly string[]
   readonly app?: string
@@ -21,7 +23,10 @@ interface DryRun {
   readonly dryRun?: boolean
 }
 
-type CreateAnswer = Omit<WebhookAnswer, 'id'> & { readonly id: string | null; readonly secret?: string }
+type CreateAnswer = Omit<WebhookAnswer, 'id'> & {
+  readonly id: string | null
+  readonly secret?: string | null
+}
 
 export function addWebhook(program: Command): void {
   const webhook = program.command('webhook').description('send events to a CI or a chat')
@@ -37,7 +42,8 @@ function addCreate(webhook: Command): void {
   const command = webhook
     .command('create')
     .description('make a webhook; its secret is shown this once')
-    .argument('<url>', 'where events are sent to')
+    .argument('[url]', 'where events are sent to')
+    .option('--email <address>', 'send them by e-mail instead')
     .addOption(new Option('--format <format>', 'of the bodies').choices(['json', 'slack', 'matrix']))
     .option('--type <type...>', 'these events only, such as promotion.requested')
     .option('--app <app>', 'of this app only')
@@ -46,8 +52,9 @@ function addCreate(webhook: Command): void {
     .option(...DRY_RUN)
   const example = 'portage-hub webhook create https://ci.acme.example/hooks/hub --type promotion.requested'
   remote<CreateOptions>(command, example, async ({ client, show }, options, url = '') => {
-    const { format, type: types, app, environment, quiet, dryRun } = options
-    const wanted = { url, format, types, app, environment }
+    const { email, format, type: types, app, environment, quiet, dryRun } = options
+    if ((url === '') === (email === undefined)) throw wrongUsage('give either an address or --email')
+    const wanted = { url: email === undefined ? url : `mailto:${email}`, format, types, app, environment }
     const { body } = await client.change<CreateAnswer>('POST', apiPath('webhooks'), { dryRun }, wanted)
     if (dryRun === true) show(body, `Events would be sent to ${body.url}.`)
     else show(body, quiet === true ? (body.secret ?? '') : createdText(body))
@@ -56,15 +63,20 @@ function addCreate(webhook: Command): void {
 
 function createdText(made: CreateAnswer): string {
   return [
-    made.secret ?? '',
-    '',
-    'The secret above is shown this once; give it to the receiver, which checks signatures with it.',
+    ...secretLines(made),
     facts([
       ['id', made.id],
       ['url', made.url],
       ['events', whatText(made)],
     ]),
   ].join('\n')
+}
+
+function secretLines({ secret = null }: CreateAnswer): readonly string[] {
+  if (secret === null) return []
+  const told =
+    'The secret above is shown this once; give it to the receiver, which checks signatures with it.'
+  return [secret, '', told]
 }
 
 function addList(webhook: Command): void {

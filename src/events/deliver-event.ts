@@ -11,9 +11,14 @@ import type { Records } from '../records/records.ts'
 import type { DeliveryRow, WebhookRow } from '../records/webhooks.ts'
 import { HUB_VERSION } from '../version.ts'
 import { eventOf } from './event.ts'
+import { mailOf } from './mail.ts'
+import { addressOf, NO_MAIL } from './mail-address.ts'
 import { postWebhook } from './post-webhook.ts'
+import type { Outcome } from './post-webhook.ts'
+import { sendMail } from './send-mail.ts'
 import { isAdministration } from './visibility.ts'
 import { tell, webhookBody } from './webhook-body.ts'
+import type { BodyFormat, ToldEvent } from './webhook-body.ts'
 import { signatureHeaders, webhookSecret } from './webhook-secret.ts'
 
 /** Seconds from each failed attempt to the next; after the last it is given up. About two days in all. */
@@ -90,7 +95,39 @@ export async function attemptDelivery(
   const webhook = await hub.records.webhooks.find(delivery.webhook)
   const [row] = await hub.records.audit.after(delivery.seq - 1, 1)
   if (!webhook || !row) return
-  const body = webhookBody(webhook.format, await tell(hub, eventOf(row)))
+  const event = await tell(hub, eventOf(row))
+  const {
+    status,
+    error,
+    isFinal = false,
+  } = webhook.format === 'email'
+    ? await mailEvent(hub, { webhook, delivery, event, signal })
+    : await postEvent(hub, { webhook, format: webhook.format, delivery, event, signal })
+  const now = hub.clock.now()
+  const attempts = delivery.attempts + 1
+  const nextAt = error === null || isFinal ? null : nextAttempt(now, attempts, chance())
+  const state = error === null ? 'delivered' : nextAt === null ? 'dead' : 'waiting'
+  const end = { lastAt: timestamp(now), lastStatus: status, lastError: error }
+  await hub.records.webhooks.updateDelivery(delivery.id, { state, attempts, nextAt, ...end })
+  if (state === 'dead')
+    hub.log.warn(
+      { webhook: webhook.id, delivery: delivery.id, status },
+      'a delivery to a webhook was given up',
+    )
+}
+
+interface Attempt {
+  readonly webhook: WebhookRow
+  readonly delivery: DeliveryRow
+  readonly event: ToldEvent
+  readonly signal: AbortSignal
+}
+
+async function postEvent(
+  hub: Needs,
+  { webhook, format, delivery, event, signal }: Attempt & { readonly format: BodyFormat },
+): Promise<Outcome> {
+  const body = webhookBody(format, event, hub.config.publicUrl)
   const secret = webhookSecret(hub.webhookKey, webhook.id)
   const signed = { id: delivery.id, timestampSec: unixSeconds(hub.clock.now()), body }
   const headers = {
@@ -100,18 +137,14 @@ export async function attemptDelivery(
   }
   const isAllowed = addressRule(hub.config.webhookAllow)
   const way = { isAllowed, lookup: guardedLookup(isAllowed), signal }
-  const { status, error } = await postWebhook(webhook.url, { headers, body }, way)
-  const now = hub.clock.now()
-  const attempts = delivery.attempts + 1
-  const nextAt = error === null ? null : nextAttempt(now, attempts, chance())
-  const state = error === null ? 'delivered' : nextAt === null ? 'dead' : 'waiting'
-  const end = { lastAt: timestamp(now), lastStatus: status, lastError: error }
-  await hub.records.webhooks.updateDelivery(delivery.id, { state, attempts, nextAt, ...end })
-  if (state === 'dead')
-    hub.log.warn(
-      { webhook: webhook.id, delivery: delivery.id, status },
-      'a delivery to a webhook was given up',
-    )
+  return await postWebhook(webhook.url, { headers, body }, way)
+}
+
+async function mailEvent(hub: Needs, { webhook, delivery, event, signal }: Attempt): Promise<Outcome> {
+  const { smtpUrl: url, smtpTls: tls, mailFrom: from, publicUrl } = hub.config
+  if (url === null || from === null) return { status: null, error: NO_MAIL }
+  const to = addressOf(webhook.url)
+  return await sendMail({ url, tls }, { from, to }, mailOf(event, delivery, publicUrl), { signal })
 }
 
 /** Null after the last attempt. */

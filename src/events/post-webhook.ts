@@ -11,10 +11,12 @@ const TIME_LIMIT_MS = 10_000
 const ANSWER_BYTES = 64 * 1024
 
 export interface Outcome {
-  /** HTTP's; null: nothing was answered. */
+  /** HTTP's, or SMTP's; null: nothing was answered. */
   readonly status: number | null
-  /** Null: it was taken, by a status of 200 to 299. */
+  /** Null: it was taken. */
   readonly error: string | null
+  /** No later attempt could end otherwise. */
+  readonly isFinal?: boolean
 }
 
 export interface Way {

@@ -5,8 +5,11 @@ import type { Hub } from '../hub.ts'
 import type { HubEvent } from './event.ts'
 import { headlineOf, linkOf } from './sentence.ts'
 
-/** Of HTTP; mail has a form of its own (`mail.ts`). */
-export const WEBHOOK_FORMATS = ['json', 'slack', 'matrix'] as const
+/** What is sent by HTTP; mail has a form of its own (`mail.ts`). */
+const BODY_FORMATS = ['json', 'slack', 'matrix'] as const
+export type BodyFormat = (typeof BODY_FORMATS)[number]
+
+export const WEBHOOK_FORMATS = [...BODY_FORMATS, 'email'] as const
 export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number]
 
 /** An event, and of a promotion every rule as it is judged now. */
@@ -14,7 +17,7 @@ export type ToldEvent = HubEvent & { readonly rules?: readonly Rule[] }
 
 type Form = (event: ToldEvent, publicUrl: string) => object
 
-const FORMATS: Readonly<Record<WebhookFormat, Form>> = {
+const FORMATS: Readonly<Record<BodyFormat, Form>> = {
   /** Standard Webhooks, "Payload structure". */
   json: (event) => ({ type: event.type, timestamp: event.at, data: event }),
   /** Slack's incoming webhooks and those that are like them; its three control characters are escaped. */
@@ -37,7 +40,7 @@ const FORMATS: Readonly<Record<WebhookFormat, Form>> = {
 }
 
 /** @param publicUrl of the hub, for links to it. */
-export function webhookBody(format: WebhookFormat, event: ToldEvent, publicUrl: string): string {
+export function webhookBody(format: BodyFormat, event: ToldEvent, publicUrl: string): string {
   return JSON.stringify(FORMATS[format](event, publicUrl))
 }
 

@@ -11,6 +11,7 @@ import type { AuditRow } from '../records/audit.ts'
 import type { Records } from '../records/records.ts'
 import type { DeliveryRow, WebhookRow } from '../records/webhooks.ts'
 import { startQueue } from './deliver-event.ts'
+import { isMailAddress, NO_MAIL } from './mail-address.ts'
 import { refusalOfAddress } from './post-webhook.ts'
 import type { WebhookFormat } from './webhook-body.ts'
 import { webhookSecret } from './webhook-secret.ts'
@@ -27,11 +28,14 @@ export interface NewWebhook {
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'config' | 'webhookKey'>
 
-/** Makes a webhook for what comes from now on. `secret` is told this once. @throws {HubError} `webhook.forbidden_address`. */
+/**
+ * Makes a webhook for what comes from now on. `secret` is told this once; null for mails, which nobody checks by one.
+ * @throws {HubError} `webhook.forbidden_address`, `webhook.no_mail`.
+ */
 export async function createWebhook(
   hub: Needs,
   wanted: NewWebhook,
-): Promise<{ readonly webhook: WebhookRow; readonly secret: string }> {
+): Promise<{ readonly webhook: WebhookRow; readonly secret: string | null }> {
   refuseAddress(hub.config, wanted.url)
   const now = hub.clock.now()
   const { url, format, types, app, environment, by, dryRun } = wanted
@@ -39,7 +43,7 @@ export async function createWebhook(
     ...{ id: newId('whk', now), url, format, types: types && JSON.stringify(types), app, environment },
     ...{ enabled: 1, afterSeq: 0, createdBy: by, createdAt: timestamp(now) },
   }
-  const secret = webhookSecret(hub.webhookKey, draft.id)
+  const secret = format === 'email' ? null : webhookSecret(hub.webhookKey, draft.id)
   if (dryRun) return { webhook: draft, secret }
   const webhook = await hub.records.transaction(async (records) => {
     const { seq } = await recordWebhook(hub, records, 'webhook.created', draft, { after: factsOf(draft) })
@@ -52,7 +56,11 @@ export async function createWebhook(
 }
 
 /** What a host name stands for is judged at each delivery. */
-function refuseAddress({ webhookAllow }: Hub['config'], url: string): void {
+function refuseAddress({ webhookAllow, smtpUrl }: Hub['config'], url: string): void {
+  if (isMailAddress(url)) {
+    if (smtpUrl === null) throw new HubError('webhook.no_mail', `${NO_MAIL}; ask its operator`)
+    return
+  }
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
   if (isIP(host) === 0 || addressRule(webhookAllow)(host)) return
   throw new HubError('webhook.forbidden_address', refusalOfAddress(new ForbiddenAddress(host)))
@@ -130,8 +138,13 @@ async function recordWebhook(
   return await recordChange(records, hub.clock, { type, subject: id, app, environment, ...told })
 }
 
-/** The path of a URL is often the receiver's secret. */
+/** The path of a URL is often the receiver's secret; an e-mail address is none. */
 function factsOf({ url, format, types, enabled }: WebhookRow) {
   const named = types === null ? null : (JSON.parse(types) as unknown)
-  return { origin: new URL(url).origin, format, types: named, enabled: enabled === 1 }
+  return {
+    origin: isMailAddress(url) ? url : new URL(url).origin,
+    format,
+    types: named,
+    enabled: enabled === 1,
+  }
 }

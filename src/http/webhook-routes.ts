@@ -5,7 +5,9 @@ import { z } from 'zod'
 import { CHANGES } from '../audit/changes.ts'
 import type { ChangeType } from '../audit/changes.ts'
 import { HubError } from '../errors.ts'
+import { addressOf, isMailAddress } from '../events/mail-address.ts'
 import { WEBHOOK_FORMATS } from '../events/webhook-body.ts'
+import type { WebhookFormat } from '../events/webhook-body.ts'
 import {
   createWebhook,
   enableWebhook,
@@ -29,12 +31,24 @@ import {
 } from './request.ts'
 import type { Delivery, Webhook } from './openapi/webhooks.ts'
 
+const httpAddress = z
+  .url({ protocol: /^https?$/, error: 'an http or https address, or mailto: and an e-mail address' })
+  .max(2000)
+  .refine((url) => !/[\s#]/.test(url) && !hasName(url), 'without a name, a password or a fragment')
+
+const mailAddress = z.email('an e-mail address').max(254)
+
 export const webhookSchema = z.strictObject({
   url: z
-    .url({ protocol: /^https?$/, error: 'an http or https address' })
-    .max(2000)
-    .refine((url) => !/[\s#]/.test(url) && !hasName(url), 'without a name, a password or a fragment'),
-  format: z.enum(WEBHOOK_FORMATS).default('json'),
+    .string()
+    .superRefine((url, context) => {
+      const { error } = isMailAddress(url)
+        ? mailAddress.safeParse(addressOf(url))
+        : httpAddress.safeParse(url)
+      for (const { message } of error?.issues ?? []) context.addIssue(message)
+    })
+    .describe('http or https; or mailto: with one e-mail address.'),
+  format: z.enum(WEBHOOK_FORMATS).optional().describe('Left out: `json`; `email` goes with mailto:.'),
   types: z
     .array(z.enum(Object.keys(CHANGES) as [ChangeType, ...ChangeType[]]))
     .min(1)
@@ -55,7 +69,7 @@ export function webhookRoutes(hub: Hub): Router {
     if (body.environment !== null) overlayOf(hub, body.environment)
     if (body.app !== null) parseAppName(body.app)
     const dryRun = isDryRun(request)
-    const { webhook, secret } = await createWebhook(hub, { ...body, by, dryRun })
+    const { webhook, secret } = await createWebhook(hub, { ...body, format: formatOf(body), by, dryRun })
     if (!dryRun) response.status(201).location(`${request.baseUrl}/webhooks/${webhook.id}`)
     response.json({ ...webhookJson(webhook), ...(dryRun ? { id: null, dryRun } : { secret }) })
   })
@@ -111,6 +125,16 @@ export function webhookJson({ types, enabled, afterSeq: _afterSeq, ...row }: Web
 
 export function deliveryJson({ seq, type, ...row }: DeliveryRow): Delivery {
   return { ...row, event: { seq, type: type as ChangeType } }
+}
+
+/** @throws {HubError} `request.invalid`. */
+function formatOf({ url, format }: z.infer<typeof webhookSchema>): WebhookFormat {
+  const wanted = format ?? (isMailAddress(url) ? 'email' : 'json')
+  if ((wanted === 'email') === isMailAddress(url)) return wanted
+  throw new HubError(
+    'request.invalid',
+    'the format "email" goes with a mailto: address, and that with no other',
+  )
 }
 
 function hasName(url: string): boolean {

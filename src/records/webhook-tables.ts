@@ -2,8 +2,9 @@
 
 export interface WebhookTable {
   id: string
+  /** http(s), or `mailto:` with one address. */
   url: string
-  format: 'json' | 'slack' | 'matrix'
+  format: 'json' | 'slack' | 'matrix' | 'email'
   /** JSON; null: every event but those of administration. */
   types: string | null
   app: string | null
@@ -30,7 +31,7 @@ export interface WebhookDeliveryTable {
   /** When it is tried next; null: no more. */
   nextAt: string | null
   lastAt: string | null
-  /** HTTP's; null: nothing was answered. */
+  /** HTTP's, or SMTP's; null: nothing was answered. */
   lastStatus: number | null
   lastError: string | null
 }

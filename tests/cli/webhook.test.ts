@@ -4,6 +4,18 @@ import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import { cliOf } from './support.ts'
 
+test('a subscription by e-mail is made, and has no secret to show', async () => {
+  const env = { HUB_SMTP_URL: 'smtp://127.0.0.1:9', HUB_MAIL_FROM: 'hub@acme.example' }
+  await using hub = await createTestHub(env, { jobs: false })
+  const cli = cliOf(hub)
+  const made = await cli('webhook', 'create', '--email', 'ops@acme.example', '--type', 'hold.set')
+  expect(made.status, made.stderr).toBe(0)
+  expect(made.stdout).toMatch(/^ *id +whk_\w+\n *url +mailto:ops@acme\.example\n *events +hold\.set\n$/)
+  expect((await cli('webhook', 'list')).stdout).toMatch(/ enabled +email +mailto:ops@acme\.example /)
+  for (const args of [[], ['https://ci.acme.example/', '--email', 'ops@acme.example']])
+    expect(await cli('webhook', 'create', ...args)).toMatchObject({ status: 2, stdout: '' })
+})
+
 test('a webhook is made, shown without its secret, switched, replayed and removed', async () => {
   await using hub = await createTestHub({}, { jobs: false })
   const cli = cliOf(hub)

@@ -11,6 +11,7 @@ import { Records } from '../../src/records/records.ts'
 import type { BuildRow } from '../../src/records/builds.ts'
 import type { TokenRow } from '../../src/records/tokens.ts'
 import type { ReleaseRow } from '../../src/records/releases.ts'
+import type { DeliveryRow, WebhookRow } from '../../src/records/webhooks.ts'
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url)
 
@@ -293,6 +294,42 @@ describe('the database', () => {
     })
     // What was said stays said.
     expect(await records.audit.after(0, 9)).toMatchObject([{ ...told, actorId: 'tok_2' }])
+  })
+
+  test('keeps its webhooks and their deliveries when one may be an e-mail address', async () => {
+    const db = openSqlite(':memory:')
+    const mail = readdirSync(MIGRATIONS).find((name) => name.endsWith('-mail.ts')) ?? ''
+    for (const name of readdirSync(MIGRATIONS).sort())
+      if (name < mail) await ((await import(new URL(name, MIGRATIONS).href)) as Migration).up(db)
+    const at = '2026-01-02T03:04:05Z'
+    const webhook: WebhookRow = {
+      ...{ id: 'whk_1', url: 'https://ci.acme.example/', format: 'slack', types: null, app: 'shop' },
+      ...{ environment: null, enabled: 1, afterSeq: 7, createdBy: 'ada', createdAt: at },
+    }
+    const delivery: DeliveryRow = {
+      ...{
+        id: 'whd_1',
+        webhook: 'whk_1',
+        seq: 8,
+        type: 'hold.set',
+        state: 'waiting',
+        attempts: 2,
+        createdAt: at,
+      },
+      ...{ nextAt: at, lastAt: at, lastStatus: 500, lastError: 'it answers 500' },
+    }
+    await db.insertInto('webhooks').values(webhook).execute()
+    await db.insertInto('webhookDeliveries').values(delivery).execute()
+    await ((await import(new URL(mail, MIGRATIONS).href)) as Migration).up(db)
+    await using records = new Records(db)
+    expect(await records.webhooks.find('whk_1')).toEqual(webhook)
+    expect(await records.webhooks.nextDue('whk_1', at)).toEqual(delivery)
+    await records.webhooks.add({ ...webhook, id: 'whk_2', url: 'mailto:ops@acme.example', format: 'email' })
+    const wrong = { ...webhook, id: 'whk_3', format: 'email' } as const
+    await expect(records.webhooks.add(wrong)).rejects.toThrow(/CHECK/)
+    await expect(records.webhooks.addDelivery({ ...delivery, id: 'whd_2' })).rejects.toThrow(/UNIQUE/)
+    await records.webhooks.remove('whk_1')
+    expect(await records.webhooks.findDelivery('whk_1', 'whd_1')).toBeUndefined()
   })
 
   test('of a newer hub is refused', async () => {

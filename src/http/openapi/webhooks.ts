@@ -30,7 +30,7 @@ export const delivery = z
     createdAt: values.time,
     nextAt: values.time.nullable(),
     lastAt: values.time.nullable(),
-    lastStatus: z.int().nullable().describe('HTTP’s; null: nothing was answered.'),
+    lastStatus: z.int().nullable().describe('HTTP’s or SMTP’s; null: nothing was answered.'),
     lastError: z.string().nullable(),
     event: z.strictObject({ seq: z.int(), type: changeType }),
   })
@@ -57,13 +57,16 @@ export const webhooks: Noun = {
         201: json(
           'The webhook.',
           plus(webhook, {
-            secret: z.string().describe('What deliveries are signed with; shown this once.'),
+            secret: z
+              .string()
+              .nullable()
+              .describe('What deliveries are signed with; shown this once. null for e-mail.'),
           }),
           { Location: z.string() },
         ),
         200: json('Of a dry run.', dryRunOf(webhook)),
       },
-      refusals: ['webhook.forbidden_address', 'environment.unknown', 'app.invalid_name'],
+      refusals: ['webhook.forbidden_address', 'webhook.no_mail', 'environment.unknown', 'app.invalid_name'],
     },
     'webhooks.list': {
       call: 'GET /webhooks',
