@@ -20,6 +20,7 @@ import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
 import { markRoutes } from './mark-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
+import { pages } from './pages/pages.ts'
 import { peopleRoutes } from './people-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
@@ -60,6 +61,7 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
   app.use('/api/v1', confineEnrolment, api(hub, blobs, signInLimit(hub)))
+  app.use(pages())
   app.use(notFound)
   app.use(errorHandler(hub))
   return app

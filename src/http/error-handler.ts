@@ -4,6 +4,7 @@ import type { ErrorRequestHandler, Request, RequestHandler } from 'express'
 import { MulterError } from 'multer'
 import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
+import { answerProblemPage, wantsPage } from './pages/frame.ts'
 import { tooLarge } from '../builds/receive-bytes.ts'
 
 type Needs = Pick<Hub, 'log' | 'config'>
@@ -22,25 +23,39 @@ const OF_THE_CONTENT = [
 
 export function errorHandler(hub: Needs): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
-    answerFailure(hub, error, request, response)
+    const problem = problemOfFailure(hub, error, request, response)
+    if (response.headersSent) response.destroy()
+    else if (wantsPage(request)) answerProblemPage(request, response, problem)
+    else sendProblem(request, response, problem)
   }
 }
 
-/** Answers with the problem; where an answer has begun already, it is cut. A fault is logged. */
+/** Answers with the problem; where an answer has begun already, it is cut. */
 export function answerFailure(
   hub: Needs,
   error: unknown,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
+  const problem = problemOfFailure(hub, error, request, response)
+  if (response.headersSent) response.destroy()
+  else sendProblem(request, response, problem)
+}
+
+/** What there is to tell of it. A fault is logged. */
+function problemOfFailure(
+  hub: Needs,
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Problem {
   const refusal = refusalOf(hub, error, request)
   const status = refusal === null ? 500 : ERRORS[refusal.code].status
   if (status >= 500) {
     const what = refusal === null ? 'a request failed' : 'a request was refused'
     hub.log.error({ err: error, requestId: requestId(response), path: pathOf(request) }, what)
   }
-  if (response.headersSent) response.destroy()
-  else sendProblem(request, response, refusal === null ? FAULT : problemOf(refusal))
+  return refusal === null ? FAULT : problemOf(refusal)
 }
 
 /** For addresses that no route took. */

@@ -1,0 +1,122 @@
+/** What every page has around it: who looks, what was just done, and the way to sign in for those who have not. */
+import { STATUS_CODES } from 'node:http'
+import { urlencoded } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
+import { may } from '../../access/rights.ts'
+import type { Principal } from '../../access/rights.ts'
+import type { Hub } from '../../hub.ts'
+import { HUB_VERSION } from '../../version.ts'
+import { readAssets } from '../../web/assets.ts'
+import { html } from '../../web/html.ts'
+import type { Html } from '../../web/html.ts'
+import { page } from '../../web/page.ts'
+import type { Notice, Section, Visitor } from '../../web/page.ts'
+import { refuseForged, sessionCsrf } from '../session.ts'
+import type { SignedIn } from '../session.ts'
+
+const { addresses } = readAssets()
+
+export interface PageAnswer {
+  readonly title: string
+  readonly section?: Section
+  readonly status?: number
+  readonly notice?: Notice | null
+}
+
+/** Answers with the page. Without another notice it tells what `?done=` names. */
+export function answerPage(
+  request: Request,
+  response: Response,
+  { title, section, status = 200, notice = doneNotice(request) }: PageAnswer,
+  content: Html,
+): void {
+  const visitor = visitorOf(response)
+  const frame = { assets: addresses, title, section: section ?? null, visitor, notice, version: HUB_VERSION }
+  response.status(status).set('Cache-Control', 'no-store').type('text/html; charset=utf-8')
+  response.send(page(frame, content).toString())
+}
+
+/** null: nobody has signed in. Who comes with a token looks, and has no form to send. */
+export function visitorOf(response: Response): Visitor | null {
+  const principal = response.locals['principal'] as Principal | undefined
+  if (!principal) return null
+  const signedIn = response.locals['signedIn'] as SignedIn | undefined
+  return {
+    name: principal.name,
+    isAdministrator: may(principal, { to: 'administer' }),
+    csrf: signedIn ? sessionCsrf(signedIn) : '',
+  }
+}
+
+/** Sends whoever has not signed in to do so, and to come back. */
+export const requireVisitor: RequestHandler = (request, response, next) => {
+  if (response.locals['principal'] !== undefined) next()
+  else response.redirect(303, `/sign-in?next=${encodeURIComponent(request.originalUrl)}`)
+}
+
+/** Reads the form of a page, which must have come from one. */
+export function readForm(hub: Pick<Hub, 'config'>): RequestHandler[] {
+  return [
+    urlencoded({ extended: false, limit: '64kb', parameterLimit: 200 }),
+    (request, response, next) => {
+      const form = (request.body ?? {}) as Readonly<Record<string, unknown>>
+      refuseForged(hub, request, response, form['csrf'])
+      next()
+    },
+  ]
+}
+
+/** What a page tells after a change, by the word in its address: no text of an address is ever shown. */
+const DONE: Readonly<Record<string, string>> = {
+  released: 'It is released.',
+  requested: 'It was asked for, and waits.',
+  approved: 'You have approved it.',
+  rejected: 'You have rejected it.',
+  cancelled: 'It is cancelled.',
+  held: 'It is held: nothing promotes it until the hold is lifted.',
+  lifted: 'The hold is lifted.',
+  yanked: 'It is yanked: masked in every overlay that has it.',
+  unyanked: 'It is no longer yanked.',
+  pinned: 'It is pinned: retention leaves it alone.',
+  unpinned: 'It is no longer pinned.',
+  withdrawn: 'It is withdrawn.',
+  'rolled-back': 'The node will go back at its next contact.',
+  created: 'It is there.',
+  changed: 'It is changed.',
+  removed: 'It is gone.',
+  sent: 'It is sent again.',
+}
+
+function doneNotice(request: Request): Notice | null {
+  const word = new URL(request.originalUrl, 'http://hub').searchParams.get('done') ?? ''
+  const text = Object.hasOwn(DONE, word) ? DONE[word] : undefined
+  return text === undefined ? null : { kind: 'done', text }
+}
+
+export interface ShownProblem {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+}
+
+/** Whether a browser asks for something to look at: then a refusal is a page too. */
+export function wantsPage(request: Request): boolean {
+  if (request.originalUrl.startsWith('/api/')) return false
+  return request.accepts(['application/json', 'text/html']) === 'text/html'
+}
+
+/** A refusal, or a fault, as a page. */
+export function answerProblemPage(
+  request: Request,
+  response: Response,
+  { status, code, title, detail }: ShownProblem,
+): void {
+  const requestId = String(response.getHeader('X-Request-Id') ?? '')
+  const content = html`<h1>${title}</h1>
+    <p>${detail}</p>
+    <p class="beside">
+      ${String(status)} ${STATUS_CODES[status]} · <code>${code}</code> · request <code>${requestId}</code>
+    </p>`
+  answerPage(request, response, { title, status, notice: null }, content)
+}
