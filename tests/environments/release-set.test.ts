@@ -417,7 +417,10 @@ test('events carry the set, and the command line promotes it', async () => {
     'the shop is down',
   )
   expect(done.stdout).toBe(
-    'shop build 1 and cart build 1 are released in production: revision 2 of its overlay.\n',
+    [
+      'shop build 1 and cart build 1 are released in production: revision 2 of its overlay.',
+      '  EMERGENCY, the waiting is skipped by HUB_ADMIN_TOKEN: the shop is down\n',
+    ].join('\n'),
   )
   const single = await cli('promote', 'shop=1', '--to', 'production')
   expect(single.stdout).toContain('shop build 1 and cart build 1 are released in production already')
