@@ -122,6 +122,12 @@ function crossChecks(config: Config): string[] {
     if (!names.includes(name))
       faults.push(`anonymousRead (HUB_ANONYMOUS_READ): there is no environment "${name}"`)
   }
+  if (typeof config.oidcIssuer === 'string' && config.oidcClientId === null)
+    faults.push('HUB_OIDC_ISSUER needs HUB_OIDC_CLIENT_ID: as whom the provider knows the hub')
+  for (const [group, grants] of Object.entries((config.oidcGroups as Config['oidcGroups'] | undefined) ?? {}))
+    for (const name of grants.flatMap((grant) => ('environments' in grant ? (grant.environments ?? []) : [])))
+      if (!names.includes(name))
+        faults.push(`oidcGroups.${group} (HUB_OIDC_GROUPS): there is no environment "${name}"`)
   return faults
 }
 

@@ -19,6 +19,7 @@ export const ERRORS = {
   'auth.link_invalid': { status: 403, title: 'This link opens nothing' },
   'auth.too_many': { status: 429, title: 'Too many attempts to sign in' },
   'person.unknown': { status: 404, title: 'No such person' },
+  'person.identity_taken': { status: 409, title: 'This identity has an account already' },
   'person.name_taken': { status: 409, title: 'Somebody has this name already' },
   'person.disabled': { status: 409, title: 'This account is disabled' },
   'person.self': { status: 409, title: 'Nobody takes this from themselves' },
@@ -136,6 +137,10 @@ export const ERRORS = {
   'rollback.open': { status: 409, title: 'A rollback of this app waits already' },
   'rollback.ended': { status: 409, title: 'This rollback has ended' },
 
+  'openid.not_set_up': { status: 404, title: 'This hub has no OpenID provider' },
+  'openid.refused': { status: 401, title: 'The OpenID provider did not sign you in' },
+  'openid.not_invited': { status: 403, title: 'You may not come in' },
+  'openid.unreachable': { status: 503, title: 'The OpenID provider does not answer' },
   'trust.unknown': { status: 404, title: 'The app trusts nobody by this id' },
   'trust.exists': { status: 409, title: 'The app trusts this identity already' },
   'trust.too_wide': { status: 422, title: 'This would trust strangers' },

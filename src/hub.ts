@@ -14,6 +14,7 @@ import { Records } from './records/records.ts'
 import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
 import type { ArchiveLimits } from './builds/archive-limits.ts'
 import { Binhosts } from './binpkgs/binhosts.ts'
+import { OpenIdProvider } from './people/openid-provider.ts'
 import { Passwords } from './people/password-hash.ts'
 import { SignInAttempts } from './people/sign-in-attempts.ts'
 import { Overlay } from './overlays/overlay.ts'
@@ -58,6 +59,8 @@ export interface Hub extends AsyncDisposable {
   readonly webhookKey: Buffer
   /** Of those whose identities apps trust. */
   readonly issuerKeys: IssuerKeys
+  /** That people sign in with. */
+  readonly openIdProvider: OpenIdProvider
   readonly binhosts: Binhosts
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
@@ -116,6 +119,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
   const settled = async (): Promise<void> => {
     await Promise.all(caughtUp.map(async (wait) => await wait()))
   }
+  const askProvider = providerFetch(config.identityAllow)
   const limits = {
     ...DEFAULT_ARCHIVE_LIMITS,
     maxEntries: config.maxEntries,
@@ -126,7 +130,8 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     limits,
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
     turns: new Turns(),
-    issuerKeys: new IssuerKeys(clock, providerFetch(config.identityAllow)),
+    issuerKeys: new IssuerKeys(clock, askProvider),
+    openIdProvider: new OpenIdProvider({ clock, config }, askProvider),
     passwords: overrides.passwords ?? new Passwords(),
     signInAttempts: new SignInAttempts(clock),
     arrivals: new Arrivals(),

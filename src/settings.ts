@@ -1,6 +1,7 @@
 /** Every setting of a hub, in one table: `config.ts` reads them, `portage-hub config show` and docs/operations.md tell them. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
+import { parseAppName } from './gentoo/cpv.ts'
 
 const environmentName = z
   .string()
@@ -13,6 +14,15 @@ const environmentSchema = z.strictObject({
   /** automatic: every upload is published here at once; request: only what somebody promotes. */
   promote: z.enum(['automatic', 'request']).default('request'),
 })
+
+/** What members of a group of the OpenID provider may; a bound that the role does not keep is refused. */
+const apps = z.array(z.string().refine(isAppName, 'must be names of apps')).min(1).nullable().default(null)
+const environments = z.array(environmentName).min(1).nullable().default(null)
+const grantSchema = z.discriminatedUnion('role', [
+  z.strictObject({ role: z.literal('administrator') }),
+  z.strictObject({ role: z.literal('developer'), apps }),
+  z.strictObject({ role: z.enum(['release-manager', 'approver', 'reader']), apps, environments }),
+])
 
 const list = <T extends z.ZodType>(item: T) =>
   z.preprocess(
@@ -220,6 +230,52 @@ export const SETTINGS = {
     default: [] as string[],
     meaning: 'addresses and networks inside your own that webhooks may go to as well',
   },
+  oidcIssuer: {
+    env: 'HUB_OIDC_ISSUER',
+    schema: z
+      .url({ protocol: /^https?$/ })
+      .refine((url) => !/[?#@\s]/.test(url), 'must have no name, query or fragment')
+      .nullable(),
+    default: null,
+    meaning: 'OpenID provider that people sign in with, as its tokens name it (iss)',
+  },
+  oidcClientId: {
+    env: 'HUB_OIDC_CLIENT_ID',
+    schema: z.string().min(1).nullable(),
+    default: null,
+    meaning: 'as whom that provider knows the hub',
+  },
+  oidcClientSecret: {
+    env: 'HUB_OIDC_CLIENT_SECRET',
+    schema: z.string().min(1).nullable(),
+    default: null,
+    secret: true,
+    meaning: "the hub's secret at that provider; none for a public client",
+  },
+  oidcName: {
+    env: 'HUB_OIDC_NAME',
+    schema: z.string().min(1).max(50),
+    default: 'OpenID Connect',
+    meaning: 'what people know that provider as',
+  },
+  oidcScopes: {
+    env: 'HUB_OIDC_SCOPES',
+    schema: list(word(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'scopes such as profile groups')),
+    default: ['profile'],
+    meaning: 'scopes that are asked for besides openid',
+  },
+  oidcGroupsClaim: {
+    env: 'HUB_OIDC_GROUPS_CLAIM',
+    schema: z.string().min(1),
+    default: 'groups',
+    meaning: 'the claim that names the groups of somebody',
+  },
+  oidcGroups: {
+    env: 'HUB_OIDC_GROUPS',
+    schema: z.preprocess(parseJson, z.record(z.string().min(1), z.array(grantSchema).min(1))),
+    default: {},
+    meaning: 'what members of a group may: JSON such as {"releasers": [{"role": "approver"}]}',
+  },
   identityAllow: {
     env: 'HUB_IDENTITY_ALLOW',
     schema: list(z.string().refine(isNetwork, NETWORKS)),
@@ -270,6 +326,25 @@ function parseEnvironments(value: unknown): unknown {
       const [name, promote] = item.split(':')
       return promote === undefined ? { name } : { name, promote }
     })
+}
+
+/** What a variable says as JSON, and the file as it is. */
+function parseJson(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+function isAppName(text: string): boolean {
+  try {
+    parseAppName(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** An address, or `<address>/<bits>`. */

@@ -4,6 +4,7 @@ import type { Express } from 'express'
 import helmet from 'helmet'
 import type { Hub } from '../hub.ts'
 import { HUB_VERSION } from '../version.ts'
+import { readAssets } from '../web/assets.ts'
 import { appRoutes } from './app-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
 import { assetRoutes } from './asset-routes.ts'
@@ -17,6 +18,7 @@ import { eventRoutes } from './event-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
+import { openIdRoutes } from './openid-routes.ts'
 import { openapiRoutes } from './openapi-routes.ts'
 import { markRoutes } from './mark-routes.ts'
 import { nodeRoutes, nodeSetupRoutes } from './node-routes.ts'
@@ -57,9 +59,11 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
     }),
   )
   app.use(operations(hub))
-  app.use(assetRoutes())
+  const { addresses, assets } = readAssets()
+  app.use(assetRoutes(assets))
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
+  app.use(openIdRoutes(hub, signInLimit(hub, true), addresses))
   app.use('/api/v1', confineEnrolment, api(hub, blobs, signInLimit(hub)))
   app.use(pages())
   app.use(notFound)

@@ -1,9 +1,8 @@
 /** Styles, script and icon of the pages. Their addresses hold a digest, so a browser need never ask again. */
 import { Router } from 'express'
-import { readAssets } from '../web/assets.ts'
 import type { Asset } from '../web/assets.ts'
 
-export function assetRoutes(assets: readonly Asset[] = readAssets().assets): Router {
+export function assetRoutes(assets: readonly Asset[]): Router {
   const routes = Router()
   for (const { address, type, bytes, gzip, brotli } of assets)
     routes.get(address, (request, response) => {

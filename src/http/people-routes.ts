@@ -46,6 +46,13 @@ export const personSchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9._@+-]{0,63}$/, '1 to 64 lower-case letters, digits and . _ @ + -')
     .refine((name) => !name.startsWith('prs_'), 'must not begin as an id does'),
   fullName: fullName.default(null),
+  subject: z
+    .string()
+    .min(1)
+    .max(255)
+    .nullable()
+    .default(null)
+    .describe('As whom the OpenID provider of the hub knows them (`sub`): they may sign in there.'),
   grants: grantsSchema.default([]),
 })
 export const personChangeSchema = z.strictObject({
@@ -67,10 +74,11 @@ export function peopleRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/people', async (request, response) => {
     const { name: by } = authorize(response, { to: 'administer' })
-    const body = parseWith(personSchema, request.body, 'the body')
+    const { subject, ...body } = parseWith(personSchema, request.body, 'the body')
     checkGrants(hub, body.grants)
     const dryRun = isDryRun(request)
-    const person = await addPerson(hub, { ...body, identity: null, by, dryRun })
+    const identity = subject === null ? null : { issuer: hub.openIdProvider.issuer, subject }
+    const person = await addPerson(hub, { ...body, identity, by, dryRun })
     if (!dryRun) response.status(201).location(`${request.baseUrl}/people/${person.id}`)
     response.json({ ...personJson(person), ...(dryRun && { id: null, dryRun }) })
   })

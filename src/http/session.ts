@@ -16,12 +16,13 @@ export interface SignedIn {
 
 type Needs = Pick<Hub, 'records' | 'clock' | 'config'>
 
+const SESSION = 'portage-hub'
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 const CSRF_HEADER = 'X-CSRF-Token'
 
 /** Who has signed in with the browser that asks; null for nobody, and for a session that has ended. */
 export async function signedInBy(hub: Needs, request: IncomingMessage): Promise<SignedIn | null> {
-  const secret = cookieOf(hub, request)
+  const secret = cookieOf(hub, request, SESSION)
   const found = secret === null ? null : await sessionOf(hub, secret)
   return found === null || secret === null ? null : { ...found, secret }
 }
@@ -40,7 +41,7 @@ export function entranceOf(hub: Pick<Hub, 'config'>, request: Request): Omit<Ent
   return {
     address: request.ip ?? null,
     userAgent: request.get('User-Agent') ?? null,
-    former: cookieOf(hub, request),
+    former: cookieOf(hub, request, SESSION),
   }
 }
 
@@ -51,11 +52,11 @@ export function keepSession(
   { secret }: Pick<OpenedSession, 'secret'>,
 ): void {
   const maxAge = hub.config.sessionMaxSec * 1000
-  response.cookie(cookieName(hub), secret, { ...cookieOptions(hub), maxAge })
+  response.cookie(cookieName(hub, SESSION), secret, { ...cookieOptions(hub), maxAge })
 }
 
 export function dropSession(hub: Pick<Hub, 'config'>, response: Response): void {
-  response.clearCookie(cookieName(hub), cookieOptions(hub))
+  response.clearCookie(cookieName(hub, SESSION), cookieOptions(hub))
 }
 
 /**
@@ -107,11 +108,11 @@ export function sessionCsrf({ secret }: Pick<SignedIn, 'secret'>): string {
 }
 
 /** With `__Host-` a browser takes it from this very host over TLS alone, and no neighbour can put one in its place. */
-function cookieName({ config }: Pick<Hub, 'config'>): string {
-  return isSecure(config) ? '__Host-portage-hub' : 'portage-hub'
+export function cookieName({ config }: Pick<Hub, 'config'>, name: string): string {
+  return isSecure(config) ? `__Host-${name}` : name
 }
 
-function cookieOptions({ config }: Pick<Hub, 'config'>): CookieOptions {
+export function cookieOptions({ config }: Pick<Hub, 'config'>): CookieOptions {
   return { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure(config) }
 }
 
@@ -119,8 +120,9 @@ function isSecure({ publicUrl }: Hub['config']): boolean {
   return publicUrl.startsWith('https:')
 }
 
-function cookieOf(hub: Pick<Hub, 'config'>, request: IncomingMessage): string | null {
-  const start = `${cookieName(hub)}=`
+/** The value of a cookie of the hub; null: the browser has none. */
+export function cookieOf(hub: Pick<Hub, 'config'>, request: IncomingMessage, name: string): string | null {
+  const start = `${cookieName(hub, name)}=`
   const pair = request.headers.cookie?.split(';').find((text) => text.trim().startsWith(start))
   return pair?.trim().slice(start.length) || null
 }

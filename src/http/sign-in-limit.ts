@@ -10,9 +10,13 @@ const ATTEMPTS = 30
 const WINDOW_SEC = 10 * 60
 const MOST_ADDRESSES = 10_000
 
-/** One for all addresses at which somebody signs in: the page and the API count together. */
-export function signInLimit({ clock }: Pick<Hub, 'clock'>): RequestHandler {
+/**
+ * One for all addresses at which somebody signs in with a password or a link: the page and the API count together.
+ * @param ofRefusals only what is refused counts: where there is nothing to guess, many may come from one address.
+ */
+export function signInLimit({ clock }: Pick<Hub, 'clock'>, ofRefusals = false): RequestHandler {
   return rateLimit({
+    skipSuccessfulRequests: ofRefusals,
     windowMs: WINDOW_SEC * 1000,
     limit: ATTEMPTS,
     store: new ClockedStore(clock),

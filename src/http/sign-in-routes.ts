@@ -25,6 +25,11 @@ const body = json({ limit: '16kb' })
 /** Signing in. These come before `guardSession`: whoever signs in anew shows who they are, and no session. */
 export function signInRoutes(hub: Hub, limit: RequestHandler): Router {
   const routes = Router()
+  routes.get('/sign-in', (_request, response) => {
+    const { oidcIssuer, oidcName } = hub.config
+    const openid = oidcIssuer === null ? null : { name: oidcName, address: '/sign-in/openid' }
+    response.json({ password: true, openid })
+  })
   routes.post('/sign-in', limit, body, async (request, response) => {
     refuseForeign(hub, request)
     refuseDryRun(request)

@@ -22,26 +22,31 @@ export interface NewPerson {
   readonly dryRun: boolean
 }
 
-/** Makes a person, who has no way to sign in yet but by an identity. @throws {HubError} `person.name_taken`. */
+/**
+ * Makes a person, who has no way to sign in yet but by an identity.
+ * @throws {HubError} `person.name_taken`, `person.identity_taken`.
+ */
 export async function addPerson(hub: Needs, wanted: NewPerson): Promise<PersonRow> {
+  return await hub.records.transaction(async (records) => await addWithin({ ...hub, records }, wanted))
+}
+
+/** The same within a transaction that does more. */
+export async function addWithin({ records, clock }: Needs, wanted: NewPerson): Promise<PersonRow> {
   const { name, fullName, grants, identity, by, dryRun } = wanted
-  const now = hub.clock.now()
+  const now = clock.now()
   const person: PersonRow = {
     ...{ id: newId('prs', now), name, fullName, grants: JSON.stringify(grants), password: null },
     ...{ issuer: identity?.issuer ?? null, subject: identity?.subject ?? null },
     ...{ createdBy: by, createdAt: timestamp(now), signedInAt: null, disabledAt: null },
   }
-  await hub.records.transaction(async (records) => {
-    if (await records.people.findByName(name))
-      throw new HubError('person.name_taken', `there is somebody called ${name} already: choose another name`)
-    if (dryRun) return
-    await records.people.add(person)
-    await recordChange(records, hub.clock, {
-      type: 'person.added',
-      subject: person.id,
-      after: factsOf(person),
-    })
-  })
+  if (await records.people.findByName(name))
+    throw new HubError('person.name_taken', `there is somebody called ${name} already: choose another name`)
+  const same = identity && (await records.people.findByIdentity(identity.issuer, identity.subject))
+  if (same)
+    throw new HubError('person.identity_taken', `${identity.subject} has the account ${same.name} already`)
+  if (dryRun) return person
+  await records.people.add(person)
+  await recordChange(records, clock, { type: 'person.added', subject: person.id, after: factsOf(person) })
   return person
 }
 
@@ -128,7 +133,7 @@ export function actingAsPerson<T>(person: PersonRow, work: () => T): T {
 }
 
 /** What the audit says of a person: nothing of the password but whether there is one. */
-function factsOf(person: PersonRow) {
+export function factsOf(person: PersonRow) {
   const { name, fullName, issuer, subject, disabledAt } = person
   return { name, fullName, grants: grantsOf(person), issuer, subject, disabledAt }
 }

@@ -22,10 +22,11 @@ export interface WantedPassword {
 
 /**
  * Sets a password. All sessions end by that, and the one that asks goes on under a new secret.
- * @throws {HubError} `password.unfit`; `password.wrong`; `auth.too_many`.
+ * @throws {HubError} `password.unfit`; `password.wrong`; `auth.too_many`; `auth.forbidden` for who comes by the OpenID provider.
  */
 export async function setPassword(hub: Needs, wanted: WantedPassword): Promise<OpenedSession | null> {
   const { person, session, current, password, entrance, dryRun } = wanted
+  refuseBesideProvider(person, session)
   refuseUnfit(password, person, hub.config.publicUrl)
   if (session.way !== 'link' && person.password !== null) await refuseWrong(hub, person, current)
   if (dryRun) return null
@@ -38,6 +39,15 @@ export async function setPassword(hub: Needs, wanted: WantedPassword): Promise<O
     const way = session.way === 'link' ? 'password' : session.way
     return await addSession({ ...hub, records }, person, { ...entrance, way, former: null })
   })
+}
+
+/** A first password would open the account still when the provider, or its groups, do not let them in any more. */
+function refuseBesideProvider({ password }: PersonRow, { way }: SessionRow): void {
+  if (way === 'openid' && password === null)
+    throw new HubError(
+      'auth.forbidden',
+      'you sign in with the OpenID provider and need no password here; an administrator can make a link by which one is set',
+    )
 }
 
 /** A browser that was left open guesses as slowly as anybody else. */

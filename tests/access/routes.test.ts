@@ -250,6 +250,7 @@ const ROUTES: readonly Route[] = [
 const OPEN = [
   'GET /',
   'GET /api/v1/openapi.json',
+  'GET /api/v1/sign-in',
   'GET /enroll.sh',
   'GET /ci.sh',
   'GET /enroll.sh.asc',
@@ -263,7 +264,12 @@ const OPEN = [
 const BY_IDENTITY = ['POST /api/v1/trusted-publishing/token']
 
 /** Where somebody shows who they are: tests/people/. */
-const SIGNING_IN = ['POST /api/v1/sign-in', 'POST /api/v1/sign-in/link']
+const SIGNING_IN = [
+  'POST /api/v1/sign-in',
+  'POST /api/v1/sign-in/link',
+  'GET /sign-in/openid',
+  'GET /sign-in/openid/callback',
+]
 
 let hub: TestHub
 const ids: Record<string, string> = {}

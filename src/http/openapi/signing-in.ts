@@ -30,6 +30,26 @@ export const signingIn: Noun = {
   name: 'Signing in',
   description: 'Sessions of people, for browsers. Programs send a token.',
   operations: {
+    'session.ways': {
+      call: 'GET /sign-in',
+      summary: 'Tell how one may sign in',
+      who: 'anyone',
+      answers: {
+        200: json(
+          'The ways.',
+          z.strictObject({
+            password: z.literal(true),
+            openid: z
+              .strictObject({
+                name: z.string().describe('What people know the provider as.'),
+                address: z.string().describe('Where a browser begins.'),
+              })
+              .nullable()
+              .describe('null: the hub has no OpenID provider.'),
+          }),
+        ),
+      },
+    },
     'session.open': {
       call: 'POST /sign-in',
       summary: 'Sign in with a name and a password',
