@@ -71,10 +71,11 @@ function openConnection({ url, tls }: MailServer, timeLimitMs: number): SMTPConn
     secure,
     requireTLS: tls === 'required',
     ignoreTLS: tls === 'none',
-    connectionTimeout: timeLimitMs,
-    greetingTimeout: timeLimitMs,
-    socketTimeout: timeLimitMs,
-    dnsTimeout: timeLimitMs,
+    // The limit on the whole ends it first: which part was slow is no matter.
+    connectionTimeout: 2 * timeLimitMs,
+    greetingTimeout: 2 * timeLimitMs,
+    socketTimeout: 2 * timeLimitMs,
+    dnsTimeout: 2 * timeLimitMs,
     // A server that does not close its side does not keep the hub from ending.
     socketCloseTimeout: 1000,
   })
