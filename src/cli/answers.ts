@@ -4,6 +4,7 @@ import type { Verdict } from '../environments/eligibility.ts'
 import type { checkJson } from '../http/check-routes.ts'
 import type { keysJson } from '../http/key-json.ts'
 import type { policyJson } from '../http/policy-routes.ts'
+import type { personJson } from '../http/people-routes.ts'
 import type { deliveryJson, webhookJson } from '../http/webhook-routes.ts'
 import type { trustJson } from '../http/trust-routes.ts'
 import type { storedPointJson } from '../http/restore-point-routes.ts'
@@ -62,6 +63,7 @@ export type WholePromotionAnswer = PromotionAnswer & {
 }
 export type ReleaseAnswer = ReturnType<typeof releaseJson>
 export type RevisionAnswer = ReturnType<typeof revisionJson>
+export type PersonAnswer = ReturnType<typeof personJson>
 export type TokenAnswer = ReturnType<typeof tokenJson>
 export type KeyAnswer = Awaited<ReturnType<typeof keysJson>>[number]
 export type PinAnswer = ReturnType<typeof pinJson>

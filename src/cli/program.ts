@@ -16,6 +16,7 @@ import { addKey } from './key.ts'
 import { addPin, addUnpin, addUnyank, addYank } from './mark.ts'
 import { addNodes } from './nodes.ts'
 import { addOverlay } from './overlay.ts'
+import { addPeople } from './people.ts'
 import { addPolicy } from './policy.ts'
 import { addPromote } from './promote.ts'
 import { addApprove, addCancel, addPromotions, addReject } from './promotions.ts'
@@ -58,7 +59,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
     ...[addWithdraw, addHold, addPolicy, addOverlay],
   ],
   'Nodes:': [addNodes, addRollback],
-  'Access:': [addToken, addTrust, addWhoami, addKey, addAudit, addEvents, addWebhook],
+  'Access:': [addToken, addPeople, addTrust, addWhoami, addKey, addAudit, addEvents, addWebhook],
   'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
 }
 

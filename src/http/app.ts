@@ -31,6 +31,7 @@ import { resumableRoutes } from './resumable-routes.ts'
 import { rollbackRoutes } from './rollback-routes.ts'
 import { guardSession } from './session.ts'
 import { signInLimit } from './sign-in-limit.ts'
+import { signInPageRoutes } from './sign-in-page-routes.ts'
 import { ownSessionRoutes, signInRoutes } from './sign-in-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
@@ -63,8 +64,9 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   app.use(assetRoutes(assets))
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
-  app.use(openIdRoutes(hub, signInLimit(hub, true), addresses))
-  app.use('/api/v1', confineEnrolment, api(hub, blobs, signInLimit(hub)))
+  const limit = signInLimit(hub)
+  app.use(openIdRoutes(hub, signInLimit(hub, true), addresses), signInPageRoutes(hub, limit))
+  app.use('/api/v1', confineEnrolment, api(hub, blobs, limit))
   app.use(pages())
   app.use(notFound)
   app.use(errorHandler(hub))

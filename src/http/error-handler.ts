@@ -5,6 +5,7 @@ import { MulterError } from 'multer'
 import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { answerProblemPage, wantsPage } from './pages/frame.ts'
+import { shownPath } from './shown-path.ts'
 import { tooLarge } from '../builds/receive-bytes.ts'
 
 type Needs = Pick<Hub, 'log' | 'config'>
@@ -73,7 +74,7 @@ export function unknownAddress(request: IncomingMessage): HubError {
 /** The path as it was asked for; Express shortens `url` within its routers. */
 function pathOf(request: IncomingMessage): string {
   const url = (request as Partial<Request>).originalUrl ?? request.url ?? ''
-  return url.split('?', 1)[0] ?? ''
+  return shownPath(url)
 }
 
 interface Problem extends Record<string, unknown> {

@@ -5,6 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Hub } from '../hub.ts'
 import { newId } from '../ids.ts'
+import { shownPath } from './shown-path.ts'
 import { createApp } from './app.ts'
 import { createNodeDoor } from './node-door.ts'
 import { BlobSender } from './send-blob.ts'
@@ -35,7 +36,7 @@ function logWhenDone(
   response.once('close', () => {
     const tookMs = Math.round(performance.now() - started)
     const status = response.writableFinished ? response.statusCode : 'aborted'
-    const [path] = url.split('?', 1)
+    const path = shownPath(url)
     hub.log.debug({ requestId, method, path, status, tookMs }, 'request')
   })
 }

@@ -265,10 +265,10 @@ const BY_IDENTITY = ['POST /api/v1/trusted-publishing/token']
 
 /** Where somebody shows who they are: tests/people/. */
 const SIGNING_IN = [
-  'POST /api/v1/sign-in',
-  'POST /api/v1/sign-in/link',
-  'GET /sign-in/openid',
-  'GET /sign-in/openid/callback',
+  ...['GET /sign-in/openid', 'GET /sign-in/openid/callback'],
+  ...['POST /api/v1/sign-in', 'POST /api/v1/sign-in/link', 'GET /sign-in', 'POST /sign-in'],
+  ...['GET /sign-in/x', 'POST /sign-in/x', 'GET /sign-out', 'POST /sign-out', 'GET /account'],
+  ...['POST /account/password', 'POST /account/sessions/x/end'],
 ]
 
 let hub: TestHub

@@ -73,6 +73,7 @@ test.each(COMMANDS)('%s can be tried without effect if it changes something', (p
     'webhook replay',
     'key rotate',
     'key revoke',
+    ...['people add', 'people link', 'people grant', 'people disable', 'people enable', 'people sign-out'],
   ]
   expect(command.options.some(({ long }) => long === '--dry-run')).toBe(changes.includes(path))
 })
