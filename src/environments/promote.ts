@@ -15,14 +15,15 @@ import { judgeTogether, membersOf, unmetText } from './eligibility.ts'
 import type { Member, Verdict } from './eligibility.ts'
 import { isHeld } from './holds.ts'
 import {
-  addPromotions,
   BY_POLICY,
+  WAITING_STATES,
+  addPromotions,
   isOpen,
   isWaiting,
   keyOf,
   movePromotions,
   newPromotion,
-  WAITING_STATES,
+  overrideOf,
 } from './promotion.ts'
 import type { Requester } from './promotion.ts'
 import { releaseBuilds } from './release-build.ts'
@@ -216,7 +217,9 @@ async function publish(
   members: readonly Member[],
   { policyVersion, dryRun }: { readonly policyVersion: number | null; readonly dryRun: boolean },
 ): Promise<Pick<Promoted, 'promotions' | 'published'>> {
-  const [{ environment, requestedBy: by } = { environment: '', requestedBy: '' }] = rowsOf(members)
+  const [first] = rowsOf(members)
+  const { environment, requestedBy: by } = first ?? { environment: '', requestedBy: '' }
+  const override = first ? overrideOf(first) : null
   const begin = { state: 'publishing', detail: null, policyVersion } as const
   const publishing = dryRun
     ? rowsOf(members)
@@ -226,7 +229,7 @@ async function publish(
   hub.steps.reached('promotion.publishing')
   try {
     const builds = members.map(({ build }) => build)
-    const { releases, published } = await releaseBuilds(hub, { environment, builds, by, dryRun })
+    const { releases, published } = await releaseBuilds(hub, { environment, builds, by, override, dryRun })
     const endOf = (promotion: PromotionRow) => {
       const release = releases[publishing.indexOf(promotion)]
       const revision = release?.revision ?? published.revision

@@ -9,6 +9,7 @@ import type { Published } from '../overlays/overlay.ts'
 import { planMask } from '../overlays/plan-overlay.ts'
 import type { BuildRow } from '../records/builds.ts'
 import type { ReleaseRow } from '../records/releases.ts'
+import type { Override } from './policy-verdict.ts'
 import { refuseHeld } from './holds.ts'
 import { planListing } from './plan-listing.ts'
 
@@ -19,6 +20,8 @@ export interface ReleaseRequest {
   /** Of an app each; several are a release set. */
   readonly builds: readonly BuildRow[]
   readonly by: string
+  /** Who skipped the waiting, and why: whoever is told of the release is told of that. */
+  readonly override?: Override | null
   readonly dryRun: boolean
 }
 
@@ -76,7 +79,7 @@ export async function releaseBuilds(hub: Needs, request: ReleaseRequest): Promis
 
 async function addRelease(
   hub: Pick<Hub, 'records' | 'clock'>,
-  { environment, by }: ReleaseRequest,
+  { environment, by, override = null }: ReleaseRequest,
   build: BuildRow,
   revision: number,
 ): Promise<ReleaseRow> {
@@ -84,7 +87,11 @@ async function addRelease(
   await hub.records.releases.add(release)
   await recordChange(hub.records, hub.clock, {
     ...{ type: 'release.published', subject: release.id, app: build.app, build: build.build, environment },
-    after: { revision, cpv: `${build.category}/${build.pn}-${build.pv}`, sha512: build.sha512 },
+    reason: override?.reason ?? null,
+    after: {
+      ...{ revision, cpv: `${build.category}/${build.pn}-${build.pv}`, sha512: build.sha512 },
+      ...(override && { overriddenBy: override.by }),
+    },
   })
   return release
 }

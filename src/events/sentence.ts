@@ -4,18 +4,23 @@ import type { HubEvent } from './event.ts'
 
 type Sentence = (event: HubEvent) => string
 
+/** What nobody is to overlook of a promotion that skips the waiting. */
+const EMERGENCY = ': EMERGENCY, the waiting is skipped'
+
 /** Without who did it, and without the full stop. */
 const SENTENCES: Readonly<Record<ChangeType, Sentence>> = {
   'app.changed': (event) => `the settings of ${what(event)} are changed`,
   'build.archived': (event) => `${what(event)}${inBrackets(fact(event, 'version'))} is archived`,
   'check.recorded': (event) =>
     `${what(event)}: the ${fact(event, 'stage')} check "${fact(event, 'name')}" ${CHECKS[fact(event, 'status')] ?? 'ended'}`,
-  'promotion.requested': (event) => `${what(event)} is asked for${where(event)}`,
+  'promotion.requested': (event) =>
+    `${what(event)} is asked for${where(event)}${event.after?.['override'] === true ? EMERGENCY : ''}`,
   'promotion.moved': (event) =>
     `${what(event)} ${verb(event, PROMOTIONS)}${where(event)}${because(fact(event, 'detail'))}`,
-  'promotion.insisted': (event) => `${what(event)} is insisted on${where(event)}: it skips what stops it`,
+  'promotion.insisted': (event) => `${what(event)} is insisted on${where(event)}${EMERGENCY}`,
   'promotion.approved': (event) => `${what(event)} is approved${where(event)}`,
-  'release.published': (event) => `${what(event)} is released${where(event)}`,
+  'release.published': (event) =>
+    `${what(event)} is released${where(event)}${fact(event, 'overriddenBy') === '' ? '' : EMERGENCY}`,
   'release.withdrawn': (event) => `${what(event)} is withdrawn${where(event)}`,
   'hold.set': (event) => `${what(event)} is held${where(event) || ' everywhere'}`,
   'hold.lifted': (event) => `${what(event)} is held no more${where(event)}`,

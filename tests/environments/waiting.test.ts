@@ -211,6 +211,9 @@ test('an emergency hurries on what waits: its reason is kept, and what no waitin
     ...{ id, state: 'released', requestedBy: 'ada', overrideReason: 'the shop is down' },
     overrideBy: 'HUB_ADMIN_TOKEN',
   })
+  const feed = (await hub.as().get('/api/v1/environments/production/feed.atom')).text
+  expect(feed).toContain('shop build 1 is released in production: EMERGENCY, the waiting is skipped, by ')
+  expect(feed).toContain('<content type="text">the shop is down</content>')
 })
 
 test('what waits is there after a restart, and is taken up', async () => {

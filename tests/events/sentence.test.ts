@@ -49,6 +49,14 @@ test.each([
   ],
   [event('promotion.requested'), 'shop build 45 is asked for in production, by ada.'],
   [
+    event('promotion.requested', { after: { override: true } }),
+    'shop build 45 is asked for in production: EMERGENCY, the waiting is skipped, by ada.',
+  ],
+  [
+    event('release.published', { after: { overriddenBy: 'eve' } }),
+    'shop build 45 is released in production: EMERGENCY, the waiting is skipped, by ada.',
+  ],
+  [
     event('promotion.moved', { after: { state: 'awaiting_approval' } }),
     'shop build 45 waits for approval in production, by ada.',
   ],
