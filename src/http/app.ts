@@ -12,6 +12,7 @@ import { auditRoutes } from './audit-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
 import { ciProgramRoutes } from './ci-program-routes.ts'
+import { docsRoutes } from './docs-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -126,6 +127,6 @@ function operations(hub: Hub): express.Router {
     const isReady = await hub.records.isReachable()
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'unavailable' })
   })
-  routes.use(publicKeyRoutes(hub), openapiRoutes())
+  routes.use(publicKeyRoutes(hub), openapiRoutes(), docsRoutes())
   return routes
 }

@@ -161,7 +161,7 @@ export const builds: Noun = {
       call: 'GET /digests/{hex}',
       summary: 'Find builds by a digest',
       description: 'Whose bytes have this SHA512, BLAKE2B or SHA256.',
-      who: 'any token',
+      who: 'sees',
       answers: {
         200: json(
           'What has it.',

@@ -11,6 +11,7 @@ import type { Answer, Body, Operation } from './operation.ts'
 import { CURSOR, DRY_RUN, IDEMPOTENCY_KEY, LIMIT, limitOf, PATH_PARAMETERS } from './parameters.ts'
 import { problem, refusalsOf, takesKey } from './problem.ts'
 import { WHO } from './who.ts'
+import type { Callers } from './who.ts'
 
 export function describeApi() {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
@@ -31,7 +32,7 @@ export function describeApi() {
       },
       servers: [{ url: '/api/v1' }],
       tags: NOUNS.map(({ name, description }) => ({ name, description })),
-      security: [{ bearer: [] }, { basic: [] }],
+      security: [{ bearer: [] }, { basic: [] }, { session: [] }],
       paths,
       components: {
         schemas: { Problem: problem },
@@ -42,10 +43,17 @@ export function describeApi() {
             scheme: 'basic',
             description: 'A token as the password, with any user name: as git, wget and Portage send it.',
           },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: '__Host-portage-hub',
+            description:
+              'Of a person who has signed in with a browser; without TLS it is `portage-hub`. Changes carry `X-CSRF-Token`.',
+          },
         },
       },
     },
-    { override: openAnswers },
+    { override: plain },
   )
 }
 
@@ -59,14 +67,16 @@ Lists are paged: \`{"items": […], "nextCursor": …}\`, and while there is mor
 
 function operationObject(tag: string, id: string, operation: Operation): ZodOpenApiOperationObject {
   const { summary, description, who, body } = operation
-  const { roles, says } = WHO[who]
+  const { roles, bounds, says }: Callers = WHO[who]
   return {
     operationId: id,
     tags: [tag],
     summary,
     description: [...(description === undefined ? [] : [description]), `**Who:** ${says}`].join('\n\n'),
     'x-roles': roles,
+    ...(bounds && { 'x-bounds': bounds }),
     ...(who === 'anyone' && { security: [] }),
+    ...(who === 'is signed in' && { security: [{ session: [] }] }),
     requestParams: parametersOf(operation),
     ...(body && { requestBody: requestBody(body) }),
     responses: { ...answersOf(operation), ...refusalsOf(operation), 500: FAULT },
@@ -143,13 +153,17 @@ function bytesOf(type: string) {
     : { type: 'string' as const, format: 'binary' }
 }
 
-/** The hub's own answers are checked to the key; whoever reads them must take keys of later versions. */
-function openAnswers({
-  jsonSchema,
-  io,
-}: {
-  jsonSchema: { additionalProperties?: unknown }
-  io: 'input' | 'output'
-}) {
+interface Rendering {
+  readonly jsonSchema: { additionalProperties?: unknown; minimum?: number; maximum?: number }
+  readonly io: 'input' | 'output'
+}
+
+/**
+ * The hub's own answers are checked to the key; whoever reads them must take keys of later versions. That a number is one
+ * that JavaScript can count by tells nobody anything.
+ */
+function plain({ jsonSchema, io }: Rendering): void {
   if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
 }

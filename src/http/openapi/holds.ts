@@ -86,7 +86,7 @@ export const holds: Noun = {
     'holds.get': {
       call: 'GET /holds/{hold}',
       summary: 'Get a hold',
-      who: 'any token',
+      who: 'sees holds',
       answers: { 200: json('The hold.', hold) },
       refusals: ['hold.unknown'],
     },

@@ -109,7 +109,7 @@ export const nodes: Noun = {
       description:
         'An enrol token is used up by it. If the answer is lost, the same request with the same token and `retrySecret` gets another token for the node.',
       who: 'enrols',
-      body: { schema: enrolmentSchema, example: { name: 'web1', environment: 'staging' } },
+      body: { schema: enrolmentSchema, example: { name: 'web2', environment: 'staging' } },
       change: true,
       answers: {
         201: json(
@@ -128,7 +128,7 @@ export const nodes: Noun = {
       call: 'GET /nodes',
       summary: 'List nodes',
       description: 'By name, each with its status.',
-      who: 'sees nodes',
+      who: 'lists nodes',
       query: { environment: z.string().optional(), state: z.enum(['enrolled', 'left']).optional() },
       page: { of: nodeStatus },
       refusals: ['environment.unknown'],

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ERRORS } from '../../errors.ts'
 import type { Operation } from './operation.ts'
+import { rule } from './verdict.ts'
 
 type Code = keyof typeof ERRORS
 
@@ -17,6 +18,10 @@ export const problem = z
       .array(z.strictObject({ path: z.string(), message: z.string() }))
       .optional()
       .describe('Every fault of a body, with `request.invalid` and `recipe.invalid`.'),
+    rules: z.array(rule).optional().describe('The verdict, with `promotion.not_eligible`.'),
+    reasons: z.array(z.string()).optional().describe('All that speaks against it, with `policy.unmeetable`.'),
+    limitBytes: z.int().optional().describe('How much would do, where something was too large.'),
+    offset: z.int().optional().describe('Where the upload stands, with `upload.*`.'),
   })
   .meta({ id: 'Problem', description: 'Why a request was refused (RFC 9457). Some codes add fields.' })
 
@@ -68,7 +73,7 @@ function responseOf(codes: readonly Code[]) {
 }
 
 function refusal(codes: readonly Code[], id?: string) {
-  const narrowed = { type: 'object' as const, properties: { code: { enum: [...codes] } } }
+  const narrowed = { type: 'object' as const, properties: { code: { enum: [...codes] } }, required: ['code'] }
   return {
     ...(id !== undefined && { id }),
     description: codes.map((code) => `- \`${code}\`: ${ERRORS[code].title}`).join('\n'),

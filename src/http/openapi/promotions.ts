@@ -114,7 +114,7 @@ export const promotions: Noun = {
       call: 'GET /promotions/{promotion}',
       summary: 'Get a promotion',
       description: 'With its approvals and, while it is open, the verdict.',
-      who: 'any token',
+      who: 'sees',
       answers: { 200: json('The promotion.', plus(promotion, DECIDED)) },
       refusals: ['promotion.unknown'],
     },

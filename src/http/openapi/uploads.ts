@@ -195,23 +195,24 @@ export const uploads: Noun = {
     'uploads.get': {
       call: 'GET /uploads/{upload}',
       summary: 'Ask how a resumable upload stands',
-      who: 'sends bytes',
+      who: 'began it',
       answers: { 200: json('The upload.', upload, DESCRIBED) },
       refusals: ['upload.unknown'],
     },
     'uploads.offset': {
       call: 'HEAD /uploads/{upload}',
       summary: 'Ask where a resumable upload goes on',
-      who: 'sends bytes',
+      who: 'began it',
+      headers: SPEAKS,
       answers: { 200: { description: 'It is in the header.', headers: DESCRIBED } },
-      refusals: ['upload.unknown'],
+      refusals: ['upload.unsupported_version', 'upload.unknown'],
     },
     'uploads.append': {
       call: 'PATCH /uploads/{upload}',
       summary: 'Append bytes to a resumable upload',
       description:
         'What `Upload-Offset` says is on disk for good. When the request breaks off, what came counts, unless it had a checksum. One request writes at a time.',
-      who: 'sends bytes',
+      who: 'began it',
       headers: {
         ...SPEAKS,
         'Upload-Offset': z.int().min(0).describe('Where the body begins: where the upload stands.'),
@@ -233,7 +234,7 @@ export const uploads: Noun = {
       call: 'DELETE /uploads/{upload}',
       summary: 'End a resumable upload',
       description: 'Nothing is left of it.',
-      who: 'sends bytes',
+      who: 'began it',
       headers: SPEAKS,
       change: { key: false },
       answers: { 204: { description: 'It is gone.' } },
