@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config.ts'
 import type { Hub, HubOverrides } from '../../src/hub.ts'
 import { startHub } from '../../src/serve.ts'
 import type { RunningHub } from '../../src/serve.ts'
+import { checkAnswers } from './answer-check.ts'
 
 export const ADMIN_TOKEN = 'the-administrator-of-this-test'
 
@@ -85,7 +86,8 @@ function testHub(
     readonly parts: Omit<HubOverrides, 'clock'>
   },
 ): TestHub {
-  const { hub } = running
+  const { hub, server } = running
+  const faults = checkAnswers(server)
   const url = `http://${hub.config.host}:${String(hub.config.port)}`
   const as: TestHub['as'] = (token = ADMIN_TOKEN) => {
     const agent = supertest.agent(url)
@@ -96,6 +98,8 @@ function testHub(
     if (isStopped) return
     isStopped = true
     await running[Symbol.asyncDispose]()
+    if (faults.length > 0)
+      throw new Error(`answers that the API's document does not have:\n${faults.join('\n')}`)
   }
   return {
     hub,
@@ -138,8 +142,11 @@ function testHub(
       return await openTestHub(at.directory, env, parts)
     },
     async [Symbol.asyncDispose]() {
-      await stop()
-      await rm(at.directory, { recursive: true, force: true })
+      try {
+        await stop()
+      } finally {
+        await rm(at.directory, { recursive: true, force: true })
+      }
     },
   }
 }

@@ -63,6 +63,7 @@ export const audit: Noun = {
       who: 'administers',
       query: FILTER,
       page: { of: record },
+      refusals: ['build.invalid_number'],
     },
     'audit.export': {
       call: 'GET /audit/export',
@@ -76,6 +77,7 @@ export const audit: Noun = {
         limit: z.int().min(0).optional(),
       },
       answers: { 200: content('The records.', 'application/x-ndjson') },
+      refusals: ['build.invalid_number'],
     },
     'audit.verify': {
       call: 'GET /audit/verify',

@@ -32,6 +32,8 @@ export const hold = z
 export type Hold = Answering<typeof hold>
 
 const PUBLISHED = { published: values.published }
+/** The hold of a yank is of all overlays. */
+const LIFTED = { published: z.union([values.published, values.publishedTogether]) }
 
 const SETTING = {
   body: { schema: holdSchema, example: { app: 'shop', build: 45, reason: 'orders are charged twice' } },
@@ -98,7 +100,7 @@ export const holds: Noun = {
       who: 'promotes',
       body: { schema: liftSchema, example: { reason: 'mended by build 46' } },
       change: true,
-      answers: { 200: json('The hold, lifted.', orDryRun(hold, PUBLISHED)) },
+      answers: { 200: json('The hold, lifted.', orDryRun(hold, LIFTED)) },
       refusals: ['hold.unknown', 'hold.lifted'],
     },
   },

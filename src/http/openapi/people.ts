@@ -42,7 +42,13 @@ export const people: Noun = {
         200: json('Whom it would add.', madePerson),
         201: json('The person.', madePerson, { Location: z.string().describe('Of the person.') }),
       },
-      refusals: ['person.name_taken', 'environment.unknown', 'app.invalid_name'],
+      refusals: [
+        'person.name_taken',
+        'person.identity_taken',
+        'openid.not_set_up',
+        'environment.unknown',
+        'app.invalid_name',
+      ],
     },
     'people.list': {
       call: 'GET /people',
@@ -67,7 +73,13 @@ export const people: Noun = {
       body: { schema: personChangeSchema, example: { disabled: true } },
       change: true,
       answers: { 200: json('The person as they are now.', orDryRun(person)) },
-      refusals: ['person.unknown', 'person.self', 'environment.unknown', 'app.invalid_name'],
+      refusals: [
+        'person.unknown',
+        'person.self',
+        'person.identity_taken',
+        'environment.unknown',
+        'app.invalid_name',
+      ],
     },
     'people.link': {
       call: 'POST /people/{person}/link',

@@ -34,7 +34,8 @@ export function codesOf({ who, body, change, refusals = [] }: Operation): readon
     ...(isOpen ? ifSo('auth.invalid') : ifSo('auth.required', 'auth.invalid', 'auth.forbidden')),
     ...(change !== undefined && takesKey({ change }) ? ifSo('request.idempotency_mismatch') : []),
     ...(isJson ? ifSo('request.too_large') : []),
-    ...(change === undefined ? [] : ifSo('storage.full')),
+    // Of a session: a change comes from a page of the hub.
+    ...(change === undefined ? [] : ifSo('auth.csrf', 'storage.full')),
     ...refusals,
   ].filter((code, index, all) => all.indexOf(code) === index)
 }
@@ -62,6 +63,7 @@ const SHARED = {
   BadRequest: refusal(['request.invalid'], 'BadRequest'),
   Unauthorized: refusal(['auth.required', 'auth.invalid'], 'Unauthorized'),
   Forbidden: refusal(['auth.forbidden'], 'Forbidden'),
+  ForbiddenChange: refusal(['auth.forbidden', 'auth.csrf'], 'ForbiddenChange'),
   IdempotencyMismatch: refusal(['request.idempotency_mismatch'], 'IdempotencyMismatch'),
   TooLarge: refusal(['request.too_large'], 'TooLarge'),
   Full: refusal(['storage.full'], 'Full'),
