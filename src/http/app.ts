@@ -3,7 +3,6 @@ import express from 'express'
 import type { Express } from 'express'
 import helmet from 'helmet'
 import type { Hub } from '../hub.ts'
-import { HUB_VERSION } from '../version.ts'
 import { readAssets } from '../web/assets.ts'
 import { appRoutes } from './app-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
@@ -68,7 +67,7 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   const limit = signInLimit(hub)
   app.use(openIdRoutes(hub, signInLimit(hub, true), addresses), signInPageRoutes(hub, limit))
   app.use('/api/v1', confineEnrolment, api(hub, blobs, limit))
-  app.use(pages())
+  app.use(pages(hub))
   app.use(notFound)
   app.use(errorHandler(hub))
   return app
@@ -115,11 +114,6 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
 /** Addresses that need no token and tell nothing that one would need. */
 function operations(hub: Hub): express.Router {
   const routes = express.Router()
-  routes.get('/', (_request, response) => {
-    response
-      .type('text/plain')
-      .send(`Portage Hub ${HUB_VERSION}\nAPI: /api/v1 (docs/api.md)\nKeys: /keys/hub.asc /keys/binhost.asc\n`)
-  })
   routes.get('/healthz', (_request, response) => {
     response.json({ status: 'ok' })
   })

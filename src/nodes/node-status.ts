@@ -79,7 +79,7 @@ function packageStatus(
   { overlay, builds }: Wanted,
 ): Omit<PackageStatus, 'changedFiles'> {
   const ofApp = builds.filter(({ app }) => app === installed.app)
-  const wanted = newest(ofApp.filter(({ state }) => state === 'released'))
+  const wanted = newestReleased(ofApp)
   if (installed.app === null) return { installed, wanted: null, drift: [] }
   const here = ofApp.find(({ build }) => build === installed.build)
   const drift: Drift[] = [
@@ -117,9 +117,13 @@ function fromElsewhere(repository: string, overlay: string): Drift {
   return { code: 'other_repository', detail: `it was installed from ${repository}, not from ${overlay}` }
 }
 
-function newest(builds: readonly StandingBuild[]): StandingBuild | null {
-  return builds.reduce<StandingBuild | null>(
-    (best, build) => (best === null || comparePvr(parsePvr(build.pv), parsePvr(best.pv)) > 0 ? build : best),
-    null,
-  )
+/** The best version that nodes can have of the builds of an app; null where there is none. */
+export function newestReleased(builds: readonly StandingBuild[]): StandingBuild | null {
+  return builds
+    .filter(({ state }) => state === 'released')
+    .reduce<StandingBuild | null>(
+      (best, build) =>
+        best === null || comparePvr(parsePvr(build.pv), parsePvr(best.pv)) > 0 ? build : best,
+      null,
+    )
 }

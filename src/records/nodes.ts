@@ -8,6 +8,14 @@ import type { NodePackageTable, NodeTable } from './schema.ts'
 export type NodeRow = Selectable<NodeTable>
 export type NodePackageRow = Selectable<NodePackageTable>
 
+/** Of an app and one of its builds, the number of nodes that have it. */
+export interface BuildOnNodes {
+  readonly environment: string
+  readonly app: string | null
+  readonly build: number | null
+  readonly nodes: number
+}
+
 export interface NodeFilter {
   /** null: of all. */
   readonly environments: readonly string[] | null
@@ -101,6 +109,21 @@ export class NodeRecords {
       .where('node', '=', name)
       .executeTakeFirst()
     return row?.body
+  }
+
+  /** On how many nodes of these environments each build of these apps is installed. */
+  async buildsOn(environments: readonly string[], apps: readonly string[]): Promise<readonly BuildOnNodes[]> {
+    const rows = await this.#db
+      .selectFrom('nodePackages')
+      .innerJoin('nodes', 'nodes.name', 'nodePackages.node')
+      .select(['nodes.environment', 'nodePackages.app', 'nodePackages.build'])
+      .select(({ fn }) => fn.countAll<number>().as('nodes'))
+      .where('nodes.leftAt', 'is', null)
+      .where('nodes.environment', 'in', environments)
+      .where('nodePackages.app', 'in', apps)
+      .groupBy(['nodes.environment', 'nodePackages.app', 'nodePackages.build'])
+      .execute()
+    return rows
   }
 
   /** What these nodes have installed, by node and package. */

@@ -75,6 +75,19 @@ export class PromotionRecords {
       .execute()
   }
 
+  /** Those of these apps that have come to no end, oldest first. */
+  async openOf(apps: readonly string[], sight: Sight): Promise<readonly PromotionRow[]> {
+    if (apps.length === 0) return []
+    return await this.#db
+      .selectFrom('promotions')
+      .selectAll()
+      .where('finishedAt', 'is', null)
+      .where('app', 'in', apps)
+      .where(isInSight('promotions', sight))
+      .orderBy('id')
+      .execute()
+  }
+
   async inState(state: string): Promise<readonly PromotionRow[]> {
     return await this.inStates([state])
   }

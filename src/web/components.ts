@@ -153,9 +153,9 @@ export function empty(text: string, command: string | null = null): Html {
 }
 
 /** From one page of a list to the next. */
-export function pager(next: string | null): Html {
+export function pager(next: string | null, label = 'Older'): Html {
   return html`<nav class="pager" aria-label="Pages">
-    ${next !== null && html`<a href="${next}" rel="next">Older</a>`}
+    ${next !== null && html`<a href="${next}" rel="next">${label}</a>`}
   </nav>`
 }
 

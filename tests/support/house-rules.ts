@@ -51,7 +51,8 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   // Wiring: the one file that knows every class.
   hub: { calls: ['hub', 'http', 'web', 'jobs', ...ROOMS, ...KEEPING, ...PURE, ...COMMON], names: [] },
   http: { calls: ['http', 'web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'jobs', ...KEEPING] },
-  web: { calls: ['web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'jobs', ...KEEPING] },
+  // Pages show what the API answers, by its types.
+  web: { calls: ['web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'http', 'jobs', ...KEEPING] },
   // Commands speak HTTP; those that work on the data folder itself go through the hub, without a server.
   cli: { calls: ['cli', 'main', 'hub', 'jobs', ...ROOMS, ...PURE, ...COMMON], names: ['http', ...KEEPING] },
   jobs: { calls: ['jobs', ...ROOMS, ...KEEPING, ...PURE, ...COMMON], names: ['hub'] },

@@ -2,8 +2,7 @@
 import { expect, test } from 'vitest'
 import { send } from '../support/raw-http.ts'
 import { createTestHub } from '../support/test-hub.ts'
-
-const AS_BROWSER = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
+import { AS_BROWSER } from './support.ts'
 
 test('whoever has not signed in is sent to do so, and comes back', async () => {
   await using hub = await createTestHub()

@@ -36,6 +36,20 @@ export function answerPage(
   response.send(page(frame, content).toString())
 }
 
+/** Answers with a part of a page, which takes the place of the one that asked. */
+export function answerPart(response: Response, part: Html): void {
+  response.set('Cache-Control', 'no-store').type('text/html; charset=utf-8').send(part.toString())
+}
+
+/** The address of the page after this one; null after the last. */
+export function nextPage(request: Request, cursor: string | null): string | null {
+  if (cursor === null) return null
+  const query = new URLSearchParams(request.query as Record<string, string>)
+  query.delete('part')
+  query.set('cursor', cursor)
+  return `${request.path}?${query.toString()}`
+}
+
 /** null: nobody has signed in. Who comes with a token looks, and has no form to send. */
 export function visitorOf(response: Response): Visitor | null {
   const principal = response.locals['principal'] as Principal | undefined

@@ -1,10 +1,13 @@
 /** Every page that people who have signed in look at. */
 import { Router } from 'express'
+import type { Hub } from '../../hub.ts'
 import { componentsPage } from '../../web/pages/components-page.ts'
+import { boardPages } from './board-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
 
-export function pages(): Router {
+export function pages(hub: Hub): Router {
   const routes = Router()
+  routes.use(boardPages(hub))
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })

@@ -1,0 +1,121 @@
+/** `/`: what is where, what waits and for what. People who have signed in see the board; programs a line of text. */
+import { Router } from 'express'
+import type { RequestHandler } from 'express'
+import { isInSight, may, sightOf } from '../../access/rights.ts'
+import type { Principal } from '../../access/rights.ts'
+import { timestamp } from '../../clock.ts'
+import { currentPolicy } from '../../environments/environment-policy.ts'
+import { nextOpen, windowAt } from '../../environments/freeze.ts'
+import { standingUnheld } from '../../environments/holds.ts'
+import type { Hub } from '../../hub.ts'
+import { newestReleased } from '../../nodes/node-status.ts'
+import type { AppRow } from '../../records/apps.ts'
+import type { BuildOnNodes } from '../../records/nodes.ts'
+import type { StandingBuild } from '../../records/releases.ts'
+import { HUB_VERSION } from '../../version.ts'
+import { boardPage, boardPart } from '../../web/pages/board-page.ts'
+import type { Board, BoardCell, BoardEnvironment } from '../../web/pages/board-page.ts'
+import { principalOf } from '../auth.ts'
+import { visibleApps } from '../build-routes.ts'
+import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
+import { appJson, holdJson, releaseJson } from '../representations.ts'
+import { pageRequest, query } from '../request.ts'
+import { answerPage, answerPart, nextPage, visitorOf, wantsPage } from './frame.ts'
+
+/** So many holds of an app are looked at; the page of the app has all. */
+const SHOWN_HOLDS = 20
+
+export function boardPages(hub: Hub): Router {
+  const routes = Router()
+  routes.get('/', signOfTheHub, async (request, response) => {
+    const names = await visibleApps(hub, response)
+    const apps = await hub.records.apps.list({ ...pageRequest(request), search: null, names })
+    const board = {
+      ...(await readBoard(hub, principalOf(response), apps.items)),
+      ...{ address: request.originalUrl, next: nextPage(request, apps.nextCursor) },
+    }
+    if (query(request, 'part') === 'board') answerPart(response, boardPart(board))
+    else answerPage(request, response, { title: 'Board', section: 'board' }, boardPage(board))
+  })
+  return routes
+}
+
+/** What programs read there, and whoever has not signed in. */
+const signOfTheHub: RequestHandler = (request, response, next) => {
+  response.vary('Accept')
+  if (wantsPage(request) && visitorOf(response) !== null) next()
+  else
+    response
+      .type('text/plain')
+      .send(`Portage Hub ${HUB_VERSION}\nAPI: /api/v1 (docs/api.md)\nKeys: /keys/hub.asc /keys/binhost.asc\n`)
+}
+
+async function readBoard(
+  hub: Hub,
+  principal: Principal,
+  apps: readonly AppRow[],
+): Promise<Omit<Board, 'next' | 'address'>> {
+  const sight = sightOf(principal)
+  const names = apps.map(({ name }) => name)
+  const seen = hub.config.environments
+    .map(({ name }) => name)
+    .filter((environment) => may(principal, { to: 'see', app: null, environment }))
+  const standing = new Map<string, readonly StandingBuild[]>()
+  for (const environment of seen) standing.set(environment, await standingUnheld(hub, environment, names))
+  const open = await hub.records.promotions.openOf(names, sight)
+  const waiting = await Promise.all(open.map(async (promotion) => await wholePromotionJson(hub, promotion)))
+  const counted = seen.filter((environment) => may(principal, { to: 'see nodes', environment }))
+  const onNodes = await hub.records.nodes.buildsOn(counted, names)
+  const rows = await Promise.all(
+    apps.map(async (app) => {
+      const filter = { app: app.name, environment: null, sight, open: true }
+      const holds = await hub.records.holds.list(filter, { limit: SHOWN_HOLDS, cursor: null })
+      const cells = seen.map(async (environment): Promise<BoardCell | null> => {
+        if (!isInSight(sight, app.name, environment)) return null
+        const isHere = (one: { readonly app: string | null; readonly environment: string | null }) =>
+          one.app === app.name && (one.environment ?? environment) === environment
+        const newest = newestReleased((standing.get(environment) ?? []).filter((one) => one.app === app.name))
+        return {
+          ...(await standingIn(hub, environment, newest)),
+          waiting: waiting.filter(isHere),
+          holds: holds.items.filter(isHere).map(holdJson),
+          nodes: counted.includes(environment) ? countNodes(onNodes.filter(isHere), newest) : null,
+        }
+      })
+      return { app: appJson(app), cells: await Promise.all(cells) }
+    }),
+  )
+  const now = hub.clock.now()
+  const environments = await Promise.all(seen.map(async (name) => await environmentOf(hub, name, now)))
+  return { environments, rows, hubUrl: hub.config.publicUrl, now }
+}
+
+/** The release that nodes go to, and the promotion that made it. */
+async function standingIn(
+  hub: Hub,
+  environment: string,
+  newest: StandingBuild | null,
+): Promise<Pick<BoardCell, 'release' | 'promotion'>> {
+  const release = newest && (await hub.records.releases.living(environment, newest.app, newest.build))
+  const build = release && (await hub.records.builds.find(release.app, release.build))
+  if (!build) return { release: null, promotion: null }
+  const promotion = await hub.records.promotions.findByRelease(release.id)
+  return {
+    release: releaseJson(release, build),
+    promotion: promotion ? await listedPromotionJson(hub, promotion) : null,
+  }
+}
+
+function countNodes(counts: readonly BuildOnNodes[], newest: StandingBuild | null): BoardCell['nodes'] {
+  const sum = (some: readonly BuildOnNodes[]) => some.reduce((total, { nodes }) => total + nodes, 0)
+  const onIt = sum(counts.filter(({ build }) => build === newest?.build))
+  return { onIt, elsewhere: sum(counts) - onIt }
+}
+
+async function environmentOf(hub: Hub, name: string, now: Date): Promise<BoardEnvironment> {
+  const { policy } = await currentPolicy(hub, name)
+  const freeze = policy.freezes.find((one) => windowAt(one, now.getTime()) !== null)
+  const opens = nextOpen(policy.freezes, now.getTime())
+  const until = opens === null ? null : timestamp(new Date(opens))
+  return { name, frozen: freeze ? { reason: freeze.reason, until } : null }
+}

@@ -1,0 +1,29 @@
+/** The words that several pages have for the same thing, and where it has its page. */
+import type { Hold } from '../../http/openapi/holds.ts'
+import type { Promotion } from '../../http/openapi/promotions.ts'
+import { state } from '../components.ts'
+import type { Tone } from '../components.ts'
+import type { Html } from '../html.ts'
+
+export function buildAddress({ app, build }: { readonly app: string; readonly build: number }): string {
+  return `/apps/${encodeURIComponent(app)}/builds/${String(build)}`
+}
+
+const TONES: Readonly<Record<Promotion['state'], Tone>> = {
+  ...{ requested: 'waiting', checking: 'waiting', awaiting_approval: 'waiting', scheduled: 'waiting' },
+  ...{ publishing: 'waiting', released: 'good', refused: 'bad', failed: 'bad' },
+  ...{ cancelled: 'quiet', superseded: 'quiet' },
+}
+
+/** One that skipped the waiting says so before all else. */
+export function stateOfPromotion({ state: at, overrideReason }: Promotion): Html {
+  const word = at.replace('_', ' ')
+  return overrideReason === null ? state(TONES[at], word) : state('urgent', `emergency: ${word}`)
+}
+
+/** What is held: `build 45 yanked`, `build 45 and newer held`, `all builds held`. */
+export function wordsOfHold({ build, newer, yank }: Hold): string {
+  if (build === null) return 'all builds held'
+  const which = `build ${String(build)}${newer ? ' and newer' : ''}`
+  return yank ? `${which} yanked` : `${which} held`
+}
