@@ -171,7 +171,7 @@ async function listingOf(hub: Hub, build: BuildRow): Promise<readonly ArchiveEnt
 }
 
 /** With those of its releases that the asker may know of. */
-async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, sight: Sight) {
+export async function withReleases(hub: Pick<Hub, 'records'>, build: BuildRow, sight: Sight) {
   const releases = await hub.records.releases.ofBuild(build.app, build.build)
   return buildJson(
     build,

@@ -3,6 +3,7 @@ import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { demand, may, sightOf } from '../access/rights.ts'
+import type { Principal } from '../access/rights.ts'
 import { findHold, liftHold, setHold } from '../environments/holds.ts'
 import type { Held } from '../environments/holds.ts'
 import { advanceWaiting } from '../environments/promote.ts'
@@ -49,11 +50,9 @@ export function holdRoutes(hub: Hub): Router {
     response.json(holdJson(await visibleHold(hub, request, response)))
   })
   routes.post('/holds/:hold/lift', async (request, response) => {
-    const { app, environment, id } = await visibleHold(hub, request, response)
-    const by = demandPromotion(hub, response, { app, environment })
-    const { reason } = parseWith(liftSchema, request.body, 'the body')
     const dryRun = isDryRun(request)
-    const { hold, published } = await liftHold(hub, { id, reason, by, dryRun })
+    const said = parseWith(liftSchema, request.body, 'the body')
+    const { hold, published } = await liftVisible(hub, request, response, said, dryRun)
     response.json({ ...holdJson(hold), published: maskJson(hold, published), ...(dryRun && { dryRun }) })
   })
   return routes
@@ -66,17 +65,42 @@ async function answerHold(
   environment: string | null,
 ): Promise<void> {
   const wanted = parseWith(holdSchema, request.body, 'the hold')
-  const by = demandPromotion(hub, response, { app: wanted.app, environment })
   const dryRun = isDryRun(request)
-  const { hold, published } = await setHold(hub, { ...wanted, yank: false, environment, by, dryRun })
-  // What waits is told no now, and not when its time has come.
-  if (!dryRun) await advanceWaiting(hub, { app: hold.app })
+  const { hold, published } = await placeHold(hub, response, wanted, environment, dryRun)
   if (!dryRun) response.status(201).location(`/api/v1/holds/${hold.id}`)
   response.json({
     ...holdJson(hold),
     published: maskJson(hold, published),
     ...(dryRun && { id: null, dryRun }),
   })
+}
+
+/** Sets a hold, if the right to is theirs. */
+export async function placeHold(
+  hub: Hub,
+  response: Response,
+  wanted: z.infer<typeof holdSchema>,
+  environment: string | null,
+  dryRun = false,
+): Promise<Held> {
+  const by = demandPromotion(hub, response, { app: wanted.app, environment })
+  const held = await setHold(hub, { ...wanted, yank: false, environment, by, dryRun })
+  // What waits is told no now, and not when its time has come.
+  if (!dryRun) await advanceWaiting(hub, { app: wanted.app })
+  return held
+}
+
+/** Lifts the hold of the path, if the right to is theirs. */
+export async function liftVisible(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { reason }: z.infer<typeof liftSchema>,
+  dryRun = false,
+): Promise<Held> {
+  const { app, environment, id } = await visibleHold(hub, request, response)
+  const by = demandPromotion(hub, response, { app, environment })
+  return await liftHold(hub, { id, reason, by, dryRun })
 }
 
 /** Of one environment what became of its overlay; of a yank a list of those that changed. */
@@ -91,10 +115,25 @@ export function demandPromotion(
   response: Response,
   { app, environment }: Pick<HeldBuild, 'app' | 'environment'>,
 ): string {
-  const where = environment === null ? hub.config.environments.map(({ name }) => name) : [environment]
   const principal = principalOf(response)
-  for (const name of where) demand(principal, { to: 'promote', app, environment: name })
+  for (const name of bindingIn(hub, environment)) demand(principal, { to: 'promote', app, environment: name })
   return principal.name
+}
+
+/** The same as an answer, for what shows a way to do it. */
+export function mayPromote(
+  hub: Pick<Hub, 'config'>,
+  principal: Principal,
+  { app, environment }: Pick<HeldBuild, 'app' | 'environment'>,
+): boolean {
+  return bindingIn(hub, environment).every((name) =>
+    may(principal, { to: 'promote', app, environment: name }),
+  )
+}
+
+/** The environments that a hold in this one binds; null: in all. */
+function bindingIn({ config }: Pick<Hub, 'config'>, environment: string | null): readonly string[] {
+  return environment === null ? config.environments.map(({ name }) => name) : [environment]
 }
 
 async function sendHolds(
@@ -120,8 +159,11 @@ async function sendHolds(
 async function visibleHold(hub: Hub, request: Request, response: Response): Promise<HeldBuild> {
   const principal = principalOf(response)
   const hold = await findHold(hub, parameter(request, 'hold'))
-  const binding =
-    hold.environment === null ? hub.config.environments.map(({ name }) => name) : [hold.environment]
-  if (binding.some((environment) => may(principal, { to: 'see', app: hold.app, environment }))) return hold
+  if (
+    bindingIn(hub, hold.environment).some((environment) =>
+      may(principal, { to: 'see', app: hold.app, environment }),
+    )
+  )
+    return hold
   throw new HubError('hold.unknown', `there is no hold ${JSON.stringify(hold.id)}`)
 }

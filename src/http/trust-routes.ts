@@ -7,6 +7,7 @@ import { addTrust, claimsOf, removeTrust } from '../access/trust.ts'
 import type { Hub } from '../hub.ts'
 import type { TrustRow } from '../records/trusts.ts'
 import { authorize } from './auth.ts'
+import type { TrustedPublisher } from './openapi/trust.ts'
 import { tokenJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request.ts'
 
@@ -54,7 +55,7 @@ export function exchangeRoutes(hub: Hub): Router {
   return routes
 }
 
-export function trustJson(row: TrustRow) {
+export function trustJson(row: TrustRow): TrustedPublisher {
   const { id, app, provider, issuer, maySendCommands, createdBy, createdAt } = row
   const claims = claimsOf(row)
   return { id, app, provider, issuer, claims, commands: maySendCommands === 1, createdBy, createdAt }

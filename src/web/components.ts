@@ -123,7 +123,9 @@ export function table<T>(
       html`<tr>
         ${columns.map(
           ({ title, cell, isNumber }) =>
-            html`<td class="${isNumber === true ? 'number' : ''}" data-title="${title}">${cell(row)}</td>`,
+            html`<td class="${isNumber === true ? 'number' : ''}" data-title="${title}">
+              <div>${cell(row)}</div>
+            </td>`,
         )}
       </tr>`,
   )

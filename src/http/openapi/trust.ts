@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { trustShape } from '../../access/trust-shape.ts'
 import { exchangeSchema } from '../trust-routes.ts'
 import { dryRunMark, dryRunOf, json, orDryRun } from './operation.ts'
-import type { Noun } from './operation.ts'
+import type { Answering, Noun } from './operation.ts'
 import { appName, time, who } from './values.ts'
 
 const publisher = z
@@ -19,6 +19,7 @@ const publisher = z
     createdAt: time,
   })
   .meta({ id: 'TrustedPublisher' })
+export type TrustedPublisher = Answering<typeof publisher>
 
 const exchanged = z.strictObject({
   id: z.string().nullable().describe('Of the token; null in a dry run.'),

@@ -4,6 +4,7 @@ import { urlencoded } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
 import { may } from '../../access/rights.ts'
 import type { Principal } from '../../access/rights.ts'
+import { ERRORS, HubError } from '../../errors.ts'
 import type { Hub } from '../../hub.ts'
 import { HUB_VERSION } from '../../version.ts'
 import { readAssets } from '../../web/assets.ts'
@@ -78,6 +79,29 @@ export function readForm(hub: Pick<Hub, 'config'>): RequestHandler[] {
       next()
     },
   ]
+}
+
+/** The fields of a form that say something. */
+export function fieldsOf(request: Request): Readonly<Record<string, string | undefined>> {
+  const given = Object.entries((request.body ?? {}) as Readonly<Record<string, unknown>>)
+  return Object.fromEntries(
+    given.filter((pair): pair is [string, string] => typeof pair[1] === 'string' && pair[1] !== ''),
+  )
+}
+
+export type Refusal = Pick<PageAnswer, 'status' | 'notice'>
+
+/** Does what a form asks for. Where that is refused the page is shown again, and tells why. */
+export async function orShowAgain(
+  change: () => Promise<void>,
+  show: (refusal: Refusal) => Promise<void>,
+): Promise<void> {
+  try {
+    await change()
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error
+    await show({ status: ERRORS[error.code].status, notice: { kind: 'refused', text: error.message } })
+  }
 }
 
 /** What a page tells after a change, by the word in its address: no text of an address is ever shown. */

@@ -7,7 +7,7 @@ import type { VerdictAnswer } from '../../http/openapi/verdict.ts'
 import { empty, heading, pager, state, table, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
-import { buildAddress, stateOfPromotion, wordsOfHold } from './words.ts'
+import { buildAddress, stateOfPromotion, uploadCommand, wordsOfHold } from './words.ts'
 
 export interface Board {
   readonly environments: readonly BoardEnvironment[]
@@ -70,8 +70,10 @@ export function boardPart(board: Board): Html {
       cell: ({ cells }: BoardRow) => cellOf(cells[at] ?? null, now),
     })),
   ]
-  const command = `HUB_URL=${hubUrl} portage-hub push shop build/shop.tar.gz --version 1.0.0`
-  const nothing = empty('There is no app that you may see. The first upload of one makes it.', command)
+  const nothing = empty(
+    'There is no app that you may see. The first upload of one makes it.',
+    uploadCommand(hubUrl, 'shop'),
+  )
   return html`<div
     id="board"
     hx-get="${ownPart(board.address)}"
@@ -115,9 +117,7 @@ function appCell({ name, lastBuild, description }: App): Html {
       <a href="/apps/${name}"><b>${name}</b></a>
     </p>
     ${description !== null && html`<p class="beside">${theirs(description)}</p>`}
-    <p class="beside">
-      newest: <a href="${buildAddress({ app: name, build: lastBuild })}">build ${lastBuild}</a>
-    </p>
+    <p class="beside">newest: build ${lastBuild}</p>
   </div>`
 }
 

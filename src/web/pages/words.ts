@@ -9,6 +9,11 @@ export function buildAddress({ app, build }: { readonly app: string; readonly bu
   return `/apps/${encodeURIComponent(app)}/builds/${String(build)}`
 }
 
+/** What somebody types to upload to this very hub. */
+export function uploadCommand(hubUrl: string, app: string): string {
+  return `HUB_URL=${hubUrl} portage-hub push ${app} build/${app}.tar.gz --version 1.0.0`
+}
+
 const TONES: Readonly<Record<Promotion['state'], Tone>> = {
   ...{ requested: 'waiting', checking: 'waiting', awaiting_approval: 'waiting', scheduled: 'waiting' },
   ...{ publishing: 'waiting', released: 'good', refused: 'bad', failed: 'bad' },
