@@ -90,7 +90,7 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
 }
 
 /** As the promotion that is open sees it, or as one would that was asked for now. */
-async function verdictOf(hub: Hub, build: BuildRow, environment: string): Promise<VerdictAnswer> {
+export async function verdictOf(hub: Hub, build: BuildRow, environment: string): Promise<VerdictAnswer> {
   const promotion = (await hub.records.promotions.ofBuild(build.app, build.build)).find(
     (one) => one.environment === environment && isOpen(one),
   )

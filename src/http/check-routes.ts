@@ -10,6 +10,7 @@ import { promoteWhatWaited } from '../environments/promote-upload.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { line } from '../nodes/report.ts'
+import type { BuildRow } from '../records/builds.ts'
 import type { CheckReportHead, CheckRow } from '../records/checks.ts'
 import { authorize, principalOf } from './auth.ts'
 import { visibleBuild } from './build-routes.ts'
@@ -60,15 +61,8 @@ export function checkRoutes(hub: Hub): Router {
     const { app, build } = await visibleBuild(hub, request, response)
     const filter = { app, build, stage: stageOf(request), name: query(request, 'name') }
     const page = await hub.records.checks.list(filter, pageRequest(request))
-    const reports = await hub.records.checks.reportsOf(page.items.map(({ id }) => id))
-    const counting = new Set((await hub.records.checks.newest(app, build)).map(({ id }) => id))
-    sendPage(request, response, page, (check) =>
-      checkJson(
-        check,
-        reports.filter(({ checkId }) => checkId === check.id),
-        counting.has(check.id),
-      ),
-    )
+    const items = await checksJson(hub, { app, build }, page.items)
+    sendPage(request, response, { ...page, items }, (item) => item)
   })
   routes.get('/apps/:app/builds/:build/checks/:check', async (request, response) => {
     const build = await visibleBuild(hub, request, response)
@@ -113,6 +107,20 @@ async function answerCheck(hub: Hub, request: Request, response: Response): Prom
     ...checkJson(check, heads, true),
     ...(dryRun && { id: null, dryRun }),
     warnings,
+  })
+}
+
+/** Checks of a build as they are listed, each with its reports and whether it counts. */
+export async function checksJson(
+  { records }: Pick<Hub, 'records'>,
+  { app, build }: Pick<BuildRow, 'app' | 'build'>,
+  checks: readonly CheckRow[],
+): Promise<readonly Check[]> {
+  const reports = await records.checks.reportsOf(checks.map(({ id }) => id))
+  const counting = new Set((await records.checks.newest(app, build)).map(({ id }) => id))
+  return checks.map((check) => {
+    const own = reports.filter(({ checkId }) => checkId === check.id)
+    return checkJson(check, own, counting.has(check.id))
   })
 }
 

@@ -13,6 +13,7 @@ import {
   unknownPromotion,
 } from '../environments/decide-promotion.ts'
 import { promote } from '../environments/promote.ts'
+import type { Promoted } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
@@ -117,18 +118,9 @@ function placeOf({ app, environment }: Pick<PromotionRow, 'app' | 'environment'>
 }
 
 async function answerPromotion(hub: Hub, request: Request, response: Response): Promise<void> {
-  const body = parseWith(promotionSchema, request.body, 'the body')
-  const { environment, liftWithdrawal, override } = body
-  const wanted = body.set ?? [{ app: body.app ?? '', build: body.build ?? 0 }]
-  const by = principalOf(response)
-  for (const { app } of wanted) authorize(response, { to: 'promote', app, environment })
-  if (override !== null) for (const { app } of wanted) await refuseOverride(hub, { app, environment }, by)
-  const builds: BuildRow[] = []
-  for (const { app, build } of wanted) builds.push(await findBuild(hub, app, build))
   const dryRun = isDryRun(request)
-  const overrideReason = override?.reason ?? null
-  const asked = { builds, environment, by, liftWithdrawal, overrideReason, dryRun }
-  const { promotions, published, isNew, verdict } = await promote(hub, asked)
+  const body = parseWith(promotionSchema, request.body, 'the body')
+  const { promotions, published, isNew, verdict } = await askToPromote(hub, response, body, dryRun)
   const [promotion] = promotions
   if (!promotion) throw new Error('nothing was promoted')
   if (!dryRun && (isNew || verdict !== null)) {
@@ -145,6 +137,28 @@ async function answerPromotion(hub: Hub, request: Request, response: Response): 
     published: publishedJson(published),
     rules: verdict?.rules ?? null,
   })
+}
+
+/**
+ * Asks for what the body says, if the rights to are theirs.
+ * @throws {HubError} as `promote`; `build.unknown`; `promotion.override_forbidden`.
+ */
+export async function askToPromote(
+  hub: Hub,
+  response: Response,
+  body: z.infer<typeof promotionSchema>,
+  dryRun = false,
+): Promise<Promoted> {
+  const { environment, liftWithdrawal, override } = body
+  const wanted = body.set ?? [{ app: body.app ?? '', build: body.build ?? 0 }]
+  const by = principalOf(response)
+  for (const { app } of wanted) authorize(response, { to: 'promote', app, environment })
+  if (override !== null) for (const { app } of wanted) await refuseOverride(hub, { app, environment }, by)
+  const builds: BuildRow[] = []
+  for (const { app, build } of wanted) builds.push(await findBuild(hub, app, build))
+  const overrideReason = override?.reason ?? null
+  const asked = { builds, environment, by, liftWithdrawal, overrideReason, dryRun }
+  return await promote(hub, asked)
 }
 
 /** @throws {HubError} `build.unknown`. */
@@ -164,6 +178,16 @@ function openOf(request: Request): boolean | null {
   throw new HubError('request.invalid', '?state= is open, ended or all')
 }
 
+/** Whether the policy that holds lets somebody skip the waiting. */
+export async function mayOverride(
+  hub: Pick<Hub, 'config' | 'records'>,
+  place: { readonly app: string; readonly environment: string },
+  principal: Principal,
+): Promise<boolean> {
+  const { roles } = (await currentPolicy(hub, place.environment)).policy.override
+  return rolesIn(principal, place).some((role) => roles.some((allowed) => allowed === role))
+}
+
 /** The policy says who may skip the waiting. @throws {HubError} `promotion.override_forbidden`. */
 async function refuseOverride(
   hub: Hub,
@@ -171,8 +195,8 @@ async function refuseOverride(
   principal: Principal,
 ): Promise<void> {
   const { environment } = overlayOf(hub, place.environment)
+  if (await mayOverride(hub, place, principal)) return
   const { roles } = (await currentPolicy(hub, environment)).policy.override
-  if (rolesIn(principal, place).some((role) => roles.some((allowed) => allowed === role))) return
   const who = roles.length === 0 ? 'nobody may' : `only the role ${roles.join(' or ')} may`
   throw new HubError('promotion.override_forbidden', `${who} skip the waiting in ${environment}`)
 }

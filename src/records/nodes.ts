@@ -16,6 +16,13 @@ export interface BuildOnNodes {
   readonly nodes: number
 }
 
+export interface NodeWithBuild {
+  readonly node: string
+  readonly environment: string
+  /** When a report first said so. */
+  readonly since: string
+}
+
 export interface NodeFilter {
   /** null: of all. */
   readonly environments: readonly string[] | null
@@ -124,6 +131,25 @@ export class NodeRecords {
       .groupBy(['nodes.environment', 'nodePackages.app', 'nodePackages.build'])
       .execute()
     return rows
+  }
+
+  /** The nodes of these environments on which the build is installed, by name. */
+  async withBuild(
+    { app, build }: { readonly app: string; readonly build: number },
+    environments: readonly string[],
+    limit: number,
+  ): Promise<readonly NodeWithBuild[]> {
+    return await this.#db
+      .selectFrom('nodePackages')
+      .innerJoin('nodes', 'nodes.name', 'nodePackages.node')
+      .select(['nodePackages.node', 'nodes.environment', 'nodePackages.since'])
+      .where('nodes.leftAt', 'is', null)
+      .where('nodes.environment', 'in', environments)
+      .where('nodePackages.app', '=', app)
+      .where('nodePackages.build', '=', build)
+      .orderBy('nodePackages.node')
+      .limit(limit)
+      .execute()
   }
 
   /** What these nodes have installed, by node and package. */

@@ -4,11 +4,12 @@ import type { Hub } from '../../hub.ts'
 import { componentsPage } from '../../web/pages/components-page.ts'
 import { appsPages } from './apps-pages.ts'
 import { boardPages } from './board-pages.ts'
+import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
-  routes.use(boardPages(hub), appsPages(hub))
+  routes.use(boardPages(hub), appsPages(hub), buildPages(hub))
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
