@@ -17,9 +17,11 @@ import type { Promoted } from '../environments/promote.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
+import type { Page } from '../records/page.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { authorize, principalOf } from './auth.ts'
+import type { Promotion } from './openapi/promotions.ts'
 import { listedPromotionJson, promotionsJson, wholePromotionJson } from './promotion-json.ts'
 import { approvalJson, promotionJson, publishedJson } from './representations.ts'
 import { reasonField } from './reason.ts'
@@ -64,13 +66,7 @@ export function promotionRoutes(hub: Hub): Router {
     await answerPromotion(hub, request, response)
   })
   routes.get('/promotions', async (request, response) => {
-    const filter = {
-      ...{ app: query(request, 'app'), environment: query(request, 'environment') },
-      ...{ sight: sightOf(principalOf(response)), open: openOf(request) },
-    }
-    const page = await hub.records.promotions.list(filter, pageRequest(request))
-    const items = await promotionsJson(hub, page.items)
-    sendPage(request, response, { ...page, items }, (item) => item)
+    sendPage(request, response, await listedPromotions(hub, request, response), (item) => item)
   })
   routes.get('/promotions/:promotion', async (request, response) => {
     response.json(await wholePromotionJson(hub, await visiblePromotion(hub, request, response)))
@@ -95,8 +91,26 @@ export function promotionRoutes(hub: Hub): Router {
   return routes
 }
 
+/** Those that the asker sees, as the query narrows them. @throws {HubError} `request.invalid`. */
+export async function listedPromotions(
+  hub: Hub,
+  request: Request,
+  response: Response,
+): Promise<Page<Promotion>> {
+  const filter = {
+    ...{ app: query(request, 'app'), environment: query(request, 'environment') },
+    ...{ sight: sightOf(principalOf(response)), open: openOf(request) },
+  }
+  const page = await hub.records.promotions.list(filter, pageRequest(request))
+  return { ...page, items: await promotionsJson(hub, page.items) }
+}
+
 /** @throws {HubError} `promotion.unknown`, also for one that the asker may not see. */
-async function visiblePromotion(hub: Hub, request: Request, response: Response): Promise<PromotionRow> {
+export async function visiblePromotion(
+  hub: Hub,
+  request: Request,
+  response: Response,
+): Promise<PromotionRow> {
   const principal = principalOf(response)
   const id = parameter(request, 'promotion')
   const promotion = await findPromotion(hub, id)
@@ -104,14 +118,30 @@ async function visiblePromotion(hub: Hub, request: Request, response: Response):
   throw unknownPromotion(id)
 }
 
-/** Of a release set the right is needed for each of its apps. */
-async function decidable(hub: Hub, request: Request, response: Response, to: 'approve' | 'promote') {
+/**
+ * The promotion, and who asks, if they may decide on it: of a release set on each of its apps.
+ * @throws {HubError} `promotion.unknown`; `auth.forbidden`.
+ */
+export async function decidable(hub: Hub, request: Request, response: Response, to: Deciding) {
   const promotion = await visiblePromotion(hub, request, response)
   const by = authorize(response, { to, ...placeOf(promotion) })
   for (const other of await hub.records.promotions.together(promotion))
     authorize(response, { to, ...placeOf(other) })
   return { id: promotion.id, by, dryRun: isDryRun(request) }
 }
+
+/** Whether they may, of one that they see. */
+export async function mayDecide(
+  { records }: Pick<Hub, 'records'>,
+  principal: Principal,
+  promotion: PromotionRow,
+  to: Deciding,
+): Promise<boolean> {
+  const together = await records.promotions.together(promotion)
+  return together.every((each) => may(principal, { to, ...placeOf(each) }))
+}
+
+type Deciding = 'approve' | 'promote'
 
 function placeOf({ app, environment }: Pick<PromotionRow, 'app' | 'environment'>) {
   return { app, environment }

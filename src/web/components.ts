@@ -172,6 +172,23 @@ export function section(heading: string, content: HtmlValue, actions: HtmlValue 
   </section>`
 }
 
+/**
+ * A part of a page that follows the hub: when one of these kinds of event comes, it is asked for again. `address` is that of
+ * the page. Without script it stays as it is.
+ */
+export function live(id: string, address: string, events: readonly string[], content: HtmlValue): Html {
+  return html`<div
+    id="${id}"
+    data-live="${events.join(' ')}"
+    hx-get="${address}"
+    hx-select="#${id}"
+    hx-trigger="hub:changed throttle:1s"
+    hx-swap="outerHTML"
+  >
+    ${content}
+  </div>`
+}
+
 /** The first heading, below the way to it: each step an address and a name. */
 export function heading(
   title: HtmlValue,

@@ -104,8 +104,42 @@ export async function orShowAgain(
   }
 }
 
+/** What somebody wrote into a field of the form that `readForm` read; empty where there is none. */
+export function formField(request: Request, name: string): string {
+  const value = ((request.body ?? {}) as Readonly<Record<string, unknown>>)[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** What a page is answered with besides, when what its form asked for was refused. */
+export type Refused = Pick<PageAnswer, 'status' | 'notice'>
+
+/**
+ * Does what a form asks for. Then the browser goes to the address that `change` gives, with the word of what was done; if it
+ * was refused, `again` shows the page once more, with the reason.
+ */
+export function changeByForm(
+  hub: Pick<Hub, 'config'>,
+  change: (request: Request, response: Response) => Promise<readonly [address: string, done: Done]>,
+  again: (request: Request, response: Response, refused: Refused) => Promise<void>,
+): RequestHandler[] {
+  return [
+    requireVisitor,
+    ...readForm(hub),
+    async (request, response) => {
+      try {
+        const [address, done] = await change(request, response)
+        response.redirect(303, `${address}?done=${done}`)
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error
+        const notice = { kind: 'refused', text: error.message } as const
+        await again(request, response, { status: ERRORS[error.code].status, notice })
+      }
+    },
+  ]
+}
+
 /** What a page tells after a change, by the word in its address: no text of an address is ever shown. */
-const DONE: Readonly<Record<string, string>> = {
+const DONE = {
   released: 'It is released.',
   requested: 'It was asked for, and waits.',
   approved: 'You have approved it.',
@@ -123,12 +157,12 @@ const DONE: Readonly<Record<string, string>> = {
   changed: 'It is changed.',
   removed: 'It is gone.',
   sent: 'It is sent again.',
-}
+} as const satisfies Readonly<Record<string, string>>
+export type Done = keyof typeof DONE
 
 function doneNotice(request: Request): Notice | null {
   const word = new URL(request.originalUrl, 'http://hub').searchParams.get('done') ?? ''
-  const text = Object.hasOwn(DONE, word) ? DONE[word] : undefined
-  return text === undefined ? null : { kind: 'done', text }
+  return Object.hasOwn(DONE, word) ? { kind: 'done', text: DONE[word as Done] } : null
 }
 
 export interface ShownProblem {
