@@ -36,14 +36,24 @@ export function identify(hub: Pick<Hub, 'records' | 'clock' | 'config'>): Reques
   }
 }
 
-/** A token goes before a session. What machines fetch to become nodes is for no session, like all addresses of Portage. */
+/** A token goes before a session. */
 async function personOf(
   hub: Pick<Hub, 'records' | 'clock' | 'config'>,
   request: IncomingMessage,
 ): Promise<SignedIn | null> {
-  const isOfNodes = request.url?.startsWith('/nodes/') ?? true
-  if (request.headers.authorization !== undefined || isOfNodes) return null
-  return await signedInBy(hub, request)
+  return request.headers.authorization === undefined ? await signedInBy(hub, request) : null
+}
+
+/**
+ * For what machines fetch to become nodes: a session counts for nothing there, as with all addresses of Portage. It is said
+ * beside the route, since one address can be spelt in several ways.
+ */
+export const withoutSession: RequestHandler = (_request, response, next) => {
+  if (response.locals['signedIn'] !== undefined) {
+    delete response.locals['signedIn']
+    delete response.locals['principal']
+  }
+  next()
 }
 
 /** Who asks with a token or a session, as things are now. @throws {HubError} `auth.invalid` for a wrong token. */

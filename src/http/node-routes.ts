@@ -13,12 +13,15 @@ import { findEnrolledNode, findNode } from '../nodes/find-node.ts'
 import { leave } from '../nodes/leave.ts'
 import { readNodeFile } from '../nodes/node-files.ts'
 import { parseNodeName } from '../nodes/node-name.ts'
-import { readStatuses } from '../nodes/read-status.ts'
+import type { NodeStatus } from '../nodes/node-status.ts'
+import { listStatuses, readStatuses } from '../nodes/read-status.ts'
 import { recordReport } from '../nodes/record-report.ts'
 import { reportSchema } from '../nodes/report.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import type { NodeFilter, NodeRow } from '../records/nodes.ts'
-import { authorize, principalOf } from './auth.ts'
+import type { Page } from '../records/page.ts'
+import type { WholeNode } from './openapi/nodes.ts'
+import { authorize, principalOf, withoutSession } from './auth.ts'
 import { ownNode } from './own-node.ts'
 import { nodeJson, nodeReportJson, nodeStatusJson } from './representations.ts'
 import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
@@ -46,17 +49,10 @@ export function nodeRoutes(hub: Hub): Router {
     await answerEnrolment(hub, request, response)
   })
   routes.get('/nodes', async (request, response) => {
-    const page = await hub.records.nodes.list(filterOf(hub, request, response), pageRequest(request))
-    const items = await readStatuses(hub, page.items)
-    sendPage(request, response, { ...page, items }, nodeStatusJson)
+    sendPage(request, response, await listedNodes(hub, request, response), nodeStatusJson)
   })
   routes.get('/nodes/:node', async (request, response) => {
-    const node = await visibleNode(hub, request, response)
-    const [status] = await readStatuses(hub, [node])
-    if (!status) throw new Error(`${node.name} has no status`)
-    const report = await hub.records.nodes.findReport(node.name)
-    const neverRehearsed = await hub.records.restorePoints.neverRehearsed(node.name)
-    response.json({ ...nodeStatusJson(status), neverRehearsed, report: nodeReportJson(report) })
+    response.json(await wholeNodeJson(hub, await visibleNode(hub, request, response)))
   })
   routes.delete('/nodes/:node', async (request, response) => {
     const name = ownNode(request, response)
@@ -85,7 +81,7 @@ export function nodeSetupRoutes(hub: Hub): Router {
     const signature = Buffer.from(await script.signature())
     response.set('Cache-Control', 'no-cache').type('application/pgp-signature').send(signature)
   })
-  routes.get('/nodes/:node/etc/portage/*path', async (request, response) => {
+  routes.get('/nodes/:node/etc/portage/*path', withoutSession, async (request, response) => {
     const node = await findEnrolledNode(hub, ownNode(request, response))
     response.set('Cache-Control', 'private, no-cache').type('text/plain')
     response.send(await readNodeFile(hub, node, parameter(request, 'path')))
@@ -107,8 +103,30 @@ async function answerEnrolment(hub: Hub, request: Request, response: Response): 
   response.json({ node: nodeJson(node), ...(dryRun ? { dryRun } : { token: secret }) })
 }
 
+/** Those that the asker sees, as the query narrows them. @throws {HubError} as `filterOf`. */
+export async function listedNodes(hub: Hub, request: Request, response: Response): Promise<Page<NodeStatus>> {
+  const filter = filterOf(hub, request, response)
+  return await listStatuses(hub, filter, driftedOf(request), pageRequest(request))
+}
+
+/** A node with all that is known of it. */
+export async function wholeNodeJson(hub: Hub, node: NodeRow): Promise<WholeNode> {
+  const [status] = await readStatuses(hub, [node])
+  if (!status) throw new Error(`${node.name} has no status`)
+  const report = await hub.records.nodes.findReport(node.name)
+  const neverRehearsed = await hub.records.restorePoints.neverRehearsed(node.name)
+  return { ...nodeStatusJson(status), neverRehearsed, report: nodeReportJson(report) }
+}
+
+/** null: both. */
+function driftedOf(request: Request): boolean | null {
+  const text = query(request, 'drifted')
+  if (text === null || text === 'true' || text === 'false') return text === null ? null : text === 'true'
+  throw new HubError('request.invalid', '?drifted= is true or false')
+}
+
 /** Asked by the node itself, or by who sees the inventory of its environment. @throws {HubError} `node.unknown`. */
-async function visibleNode(hub: Hub, request: Request, response: Response): Promise<NodeRow> {
+export async function visibleNode(hub: Hub, request: Request, response: Response): Promise<NodeRow> {
   const name = parameter(request, 'node')
   const principal = principalOf(response)
   if (may(principal, { to: 'act as node', node: name })) return await findNode(hub, name)
@@ -127,18 +145,19 @@ function filterOf(hub: Hub, request: Request, response: Response): NodeFilter {
   if (state !== null && state !== 'enrolled' && state !== 'left')
     throw new HubError('request.invalid', '?state= is enrolled or left')
   const left = state === null ? null : state === 'left'
+  const q = query(request, 'q')
   if (wanted !== null) overlayOf(hub, wanted)
   if (principal.node !== null && may(principal, { to: 'act as node', node: principal.node }))
-    return { environments: wanted === null ? null : [wanted], name: principal.node, left }
+    return { environments: wanted === null ? null : [wanted], name: principal.node, q, left }
   const seen = environmentsSeen(hub, principal)
   if (wanted !== null || seen.length === 0)
     authorize(response, { to: 'see nodes', environment: wanted ?? '' })
   // An environment may be gone from the settings and its nodes not: who sees all sees them too.
   const seesAll = may(principal, { to: 'see nodes', environment: '' })
-  return { environments: wanted !== null ? [wanted] : seesAll ? null : seen, name: null, left }
+  return { environments: wanted !== null ? [wanted] : seesAll ? null : seen, name: null, q, left }
 }
 
-function environmentsSeen(hub: Pick<Hub, 'config'>, principal: Principal): readonly string[] {
+export function environmentsSeen(hub: Pick<Hub, 'config'>, principal: Principal): readonly string[] {
   return hub.config.environments
     .map(({ name }) => name)
     .filter((environment) => may(principal, { to: 'see nodes', environment }))

@@ -2,7 +2,8 @@
 import { standingUnheld } from '../environments/holds.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
-import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
+import type { NodeFilter, NodePackageRow, NodeRow } from '../records/nodes.ts'
+import type { Page, PageRequest } from '../records/page.ts'
 import { knownChanges } from './known-changes.ts'
 import { statusOf } from './node-status.ts'
 import type { NodeStatus } from './node-status.ts'
@@ -38,6 +39,28 @@ export async function readStatuses(
     }
     return statusOf(node, reported, there, now)
   })
+}
+
+/** By name. `drifted`: only those that have, or have not; null: both. What is wanted is in no column: it is judged for each. */
+export async function listStatuses(
+  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  filter: NodeFilter,
+  drifted: boolean | null,
+  request: PageRequest,
+): Promise<Page<NodeStatus>> {
+  if (drifted === null) {
+    const page = await hub.records.nodes.list(filter, request)
+    return { ...page, items: await readStatuses(hub, page.items) }
+  }
+  const found: NodeStatus[] = []
+  let { cursor } = request
+  do {
+    const page = await hub.records.nodes.list(filter, { limit: 500, cursor })
+    found.push(...(await readStatuses(hub, page.items)).filter(({ isDrifted }) => isDrifted === drifted))
+    cursor = page.nextCursor
+  } while (cursor !== null && found.length <= request.limit)
+  const items = found.slice(0, request.limit)
+  return { items, nextCursor: found.length > items.length ? (items.at(-1)?.node.name ?? null) : null }
 }
 
 function appsOf(packages: readonly NodePackageRow[]): readonly string[] {

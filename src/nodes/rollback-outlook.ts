@@ -30,7 +30,7 @@ export async function outlooksOf(
   const found: NodeOutlook[] = []
   let cursor: string | null = null
   do {
-    const filter = { environments: [environment], name: null, left: false }
+    const filter = { environments: [environment], name: null, q: null, left: false }
     const page: { readonly items: readonly NodeRow[]; readonly nextCursor: string | null } =
       await hub.records.nodes.list(filter, { limit: 500, cursor })
     const packages = await hub.records.nodes.packagesOf(page.items.map(({ name }) => name))

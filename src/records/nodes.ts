@@ -1,5 +1,6 @@
 /** Nodes: the machines that are enrolled, the newest report of each, and the packages that it named. */
 import type { Selectable } from 'kysely'
+import { contains } from './apps.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
@@ -28,6 +29,8 @@ export interface NodeFilter {
   readonly environments: readonly string[] | null
   /** Only this one; null: all. */
   readonly name: string | null
+  /** Part of the name; null: any. */
+  readonly q: string | null
   /** true: those that left, false: those that did not; null: both. */
   readonly left: boolean | null
 }
@@ -79,6 +82,7 @@ export class NodeRecords {
     if (request.cursor !== null) query = query.where('name', '>', request.cursor)
     if (filter.environments !== null) query = query.where('environment', 'in', filter.environments)
     if (filter.name !== null) query = query.where('name', '=', filter.name)
+    if (filter.q !== null) query = query.where(contains('name', filter.q))
     if (filter.left !== null) query = query.where('leftAt', filter.left ? 'is not' : 'is', null)
     return pageOf(await query.execute(), request.limit, (row) => row.name)
   }

@@ -36,6 +36,12 @@ export type HeldBytes = Pick<RestorePointFileRow, 'sha256' | 'assembledSha512'>
 /** Parameters of one statement stay far below SQLite's and PostgreSQL's limits. */
 const ROWS_PER_STATEMENT = 500
 
+export interface PointSize {
+  readonly sizeBytes: number
+  /** How many dumps are among the files. */
+  readonly dumps: number
+}
+
 export class RestorePointRecords {
   readonly #db: Db
 
@@ -193,6 +199,29 @@ export class RestorePointRecords {
       .orderBy('kind')
       .orderBy('name')
       .execute()
+  }
+
+  /** What the files of these points of a node are together, by point; none: it has no files. */
+  async sizesOf(node: string, ids: readonly string[]): Promise<ReadonlyMap<string, PointSize>> {
+    if (ids.length === 0) return new Map()
+    const rows = await this.#db
+      .selectFrom('restorePointFiles')
+      .select('point')
+      .select(({ fn, eb }) => [
+        fn.sum<number | string>('sizeBytes').as('sizeBytes'),
+        fn.sum<number | string>(eb.case().when('kind', '=', 'dump').then(1).else(0).end()).as('dumps'),
+      ])
+      .where('node', '=', node)
+      .where('point', 'in', ids)
+      .groupBy('point')
+      .execute()
+    // PostgreSQL gives sums as text.
+    return new Map(
+      rows.map(({ point, sizeBytes, dumps }) => [
+        point,
+        { sizeBytes: Number(sizeBytes), dumps: Number(dumps) },
+      ]),
+    )
   }
 
   async findFile({ node, id }: PointKey, { kind, name }: FileKey): Promise<RestorePointFileRow | undefined> {

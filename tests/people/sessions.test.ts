@@ -172,9 +172,13 @@ describe('the cookie', () => {
       '/git/staging.git/info/refs',
     ])
       expect((await browser.get(path)).body, path).toMatchObject({ code: 'auth.required' })
-    expect((await browser.get('/nodes/web1/etc/portage/hub/fetch')).body).toMatchObject({
-      code: 'auth.required',
-    })
+    for (const path of [
+      '/nodes/web1/etc/portage/hub/fetch',
+      '/NODES/web1/Etc/portage/hub/fetch',
+      '/nodes/web1/etc/portage//hub/fetch?a=/nodes',
+    ])
+      expect((await browser.get(path)).body, path).toMatchObject({ code: 'auth.required' })
+    expect((await browser.get('/nodes')).status).toBe(200)
     const token = await hub.token('reader')
     const asked = await browser.agent.get('/api/v1/whoami').set('Authorization', `Bearer ${token}`)
     expect(asked.body).toMatchObject({ kind: 'token', name: 'a reader' })

@@ -89,6 +89,7 @@ const whole = plus(nodeStatus, {
     .nullable()
     .describe('Its newest; null: none came yet.'),
 })
+export type WholeNode = Answering<typeof whole>
 
 const REPORT = {
   at: '2026-11-23T07:16:00Z',
@@ -129,7 +130,12 @@ export const nodes: Noun = {
       summary: 'List nodes',
       description: 'By name, each with its status.',
       who: 'lists nodes',
-      query: { environment: z.string().optional(), state: z.enum(['enrolled', 'left']).optional() },
+      query: {
+        environment: z.string().optional(),
+        state: z.enum(['enrolled', 'left']).optional(),
+        q: z.string().optional().describe('Part of the name.'),
+        drifted: z.enum(['true', 'false']).optional().describe('Those that drifted, or those that did not.'),
+      },
       page: { of: nodeStatus },
       refusals: ['environment.unknown'],
     },
