@@ -1,6 +1,7 @@
 /** An overlay's hand-kept files and its history. */
 import type { Command } from 'commander'
 import type { FileDiff } from '../overlays/diff-revision.ts'
+import { unifiedDiff } from '../overlays/unified-diff.ts'
 import { changeLines } from './answers.ts'
 import type { PublishedAnswer, RevisionAnswer } from './answers.ts'
 import { apiPath } from './api-path.ts'
@@ -11,7 +12,6 @@ import type { ListOptions } from './lists.ts'
 import { readWhole } from './read-file.ts'
 import { DRY_RUN, remote } from './session.ts'
 import type { Session } from './session.ts'
-import { unifiedDiff } from './unified-diff.ts'
 
 interface ChangeOptions {
   readonly dryRun?: boolean

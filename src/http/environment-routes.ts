@@ -3,7 +3,7 @@ import { raw, Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { demand, EVERYTHING, may, sightOf } from '../access/rights.ts'
-import type { Sight } from '../access/rights.ts'
+import type { Principal, Sight } from '../access/rights.ts'
 import { currentPolicy } from '../environments/environment-policy.ts'
 import { withdrawRelease } from '../environments/release-build.ts'
 import { HubError } from '../errors.ts'
@@ -12,7 +12,10 @@ import { diffRevision } from '../overlays/diff-revision.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { putOverlayFile } from '../overlays/put-file.ts'
 import type { RevisionRow } from '../records/overlays.ts'
+import type { Page } from '../records/page.ts'
+import type { ReleasedBuild } from '../records/releases.ts'
 import type { EnvironmentConfig } from '../settings.ts'
+import type { Environment } from './openapi/environments.ts'
 import { authorize, authorizeReading, principalOf } from './auth.ts'
 import { reasonField } from './reason.ts'
 import { environmentJson, publishedJson, releaseJson, revisionJson } from './representations.ts'
@@ -33,29 +36,16 @@ const MAX_FILE_BYTES = 1024 * 1024
 export function environmentRoutes(hub: Hub): Router {
   const routes = Router()
   routes.get('/environments', async (_request, response) => {
-    const principal = principalOf(response)
-    const seen = hub.config.environments.filter(({ name }) =>
-      may(principal, { to: 'see', app: null, environment: name }),
-    )
-    const items = await Promise.all(
-      seen.map(async (environment) =>
-        environmentJson(hub, environment, await currentPolicy(hub, environment.name)),
-      ),
-    )
-    response.json({ items, nextCursor: null })
+    response.json({ items: await listedEnvironments(hub, principalOf(response)), nextCursor: null })
   })
   routes.get('/environments/:environment', async (request, response) => {
     const { environment } = seen(hub, request, response)
     response.json(environmentJson(hub, environment, await currentPolicy(hub, environment.name)))
   })
   routes.get('/environments/:environment/releases', async (request, response) => {
-    const { environment, sight } = seen(hub, request, response)
-    const state = query(request, 'state')
-    if (state !== null && state !== 'released' && state !== 'withdrawn')
-      throw new HubError('request.invalid', '?state= is released or withdrawn')
-    const filter = { ...pageRequest(request), app: query(request, 'app'), state, sight }
-    const page = await hub.records.releases.list(environment.name, filter)
-    sendPage(request, response, page, (build) => releaseJson(build.release, build))
+    sendPage(request, response, await listedReleases(hub, request, response), (build) =>
+      releaseJson(build.release, build),
+    )
   })
   routes.post('/environments/:environment/releases/:release/withdraw', async (request, response) => {
     const { environment } = overlayOf(hub, parameter(request, 'environment'))
@@ -78,6 +68,32 @@ export function environmentRoutes(hub: Hub): Router {
   })
   addRevisionRoutes(hub, routes)
   return routes
+}
+
+/** Those of which they see something, in the order of promotion. */
+export async function listedEnvironments(hub: Hub, principal: Principal): Promise<readonly Environment[]> {
+  const seen = hub.config.environments.filter(({ name }) =>
+    may(principal, { to: 'see', app: null, environment: name }),
+  )
+  return await Promise.all(
+    seen.map(async (environment) =>
+      environmentJson(hub, environment, await currentPolicy(hub, environment.name)),
+    ),
+  )
+}
+
+/** Releases of the environment of the path that they see, as the query narrows them. @throws as `seen`. */
+export async function listedReleases(
+  hub: Hub,
+  request: Request,
+  response: Response,
+): Promise<Page<ReleasedBuild>> {
+  const { environment, sight } = seen(hub, request, response)
+  const state = query(request, 'state')
+  if (state !== null && state !== 'released' && state !== 'withdrawn')
+    throw new HubError('request.invalid', '?state= is released or withdrawn')
+  const filter = { ...pageRequest(request), app: query(request, 'app'), state, sight }
+  return await hub.records.releases.list(environment.name, filter)
 }
 
 function addRevisionRoutes(hub: Hub, routes: Router): void {
@@ -166,7 +182,8 @@ function environmentOf(hub: Hub, name: string): EnvironmentConfig {
   return environment
 }
 
-async function findRevision(hub: Hub, request: Request, response: Response): Promise<RevisionRow> {
+/** The revision of the path. @throws as `readable`; {HubError} `overlay.unknown_revision`. */
+export async function findRevision(hub: Hub, request: Request, response: Response): Promise<RevisionRow> {
   const { name } = readable(hub, request, response)
   const text = parameter(request, 'revision')
   const revision = /^[1-9][0-9]{0,14}$/.test(text)

@@ -81,6 +81,22 @@ export function block(text: string, label: string): Html {
   </figure>`
 }
 
+/** A difference of texts in the unified form, as `unifiedDiff` gives it: what its signs say is seen in its colours too. */
+export function diff(text: string, label: string): Html {
+  const lines = text.replace(/\n$/, '').split('\n')
+  const shown = lines.map((line, at) => {
+    // The first two lines name the file.
+    const kind = at < 2 ? 'place' : (DIFF_SIGNS[line.charAt(0)] ?? 'same')
+    return html`<span class="${kind}">${`${line}\n`}</span>`
+  })
+  return html`<figure class="block diff">
+    <figcaption>${theirs(label)}</figcaption>
+    <pre tabindex="0" aria-label="${label}"><code>${shown}</code></pre>
+  </figure>`
+}
+
+const DIFF_SIGNS: Readonly<Record<string, string>> = { '+': 'added', '-': 'removed', '@': 'place' }
+
 // ------------------------------------------------------------------------------------------------ groups of values
 
 /** Pairs of a name and a value; those whose value is nothing are left out. */
@@ -245,10 +261,13 @@ export function action(
   </form>`
 }
 
-/** An action that opens only when somebody wants it, for what needs a reason or a typed confirmation. */
-export function fold(label: string, content: Html): Html {
+/**
+ * An action that opens only when somebody wants it, for what needs a reason or a typed confirmation. `name` is for those who
+ * hear it: of several with one label it says which.
+ */
+export function fold(label: string, content: Html, name = label): Html {
   return html`<details class="fold">
-    <summary>${label}</summary>
+    <summary aria-label="${name}">${label}</summary>
     ${content}
   </details>`
 }

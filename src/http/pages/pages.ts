@@ -6,6 +6,7 @@ import { appsPages } from './apps-pages.ts'
 import { boardPages } from './board-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
+import { environmentPages } from './environment-pages.ts'
 import { nodePages } from './node-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
 
@@ -15,6 +16,6 @@ export function pages(hub: Hub): Router {
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
-  routes.use(nodePages(hub), promotionPages(hub))
+  routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
   return routes
 }

@@ -4,6 +4,7 @@ import {
   bars,
   block,
   choice,
+  diff,
   digest,
   empty,
   facts,
@@ -30,6 +31,14 @@ const SHA512 =
 
 /** Words as somebody might send them who means us no good. */
 const HOSTILE = '<script>alert(1)</script> \u{202e}gpj.exe " onload=alert(1) ' + 'x'.repeat(120)
+
+const DIFFERENCE = `--- a/metadata/layout.conf
++++ b/metadata/layout.conf
+@@ -1,2 +1,2 @@
+ masters = gentoo
+-thin-manifests = false
++thin-manifests = true
+`
 
 const ROWS = [
   {
@@ -68,7 +77,7 @@ export function componentsPage(): Html {
   ${section('A list without anything', empty('No build was archived yet.', 'portage-hub push shop dist/shop-1.4.0.tar.zst'))}
   ${section('A verdict', someRules())} ${section('A chart', someBars())}
   ${section('Text that keeps its lines', block('EAPI=8\n\nDESCRIPTION="Acme web shop"\n', 'shop-1.4.0_p45.ebuild'))}
-  ${section('Fields', someFields())}`
+  ${section('A difference', diff(DIFFERENCE, 'metadata/layout.conf'))} ${section('Fields', someFields())}`
 }
 
 function buttons(): Html {

@@ -272,7 +272,7 @@ function pointColumns({ mayRollBack, now }: ShownNode) {
         return html`<code>${id}</code> ${
             mayRollBack &&
             at === 'complete' &&
-            html`<a href="${nodeAddress(node)}/rollback?${wish}" aria-label="Roll back to ${id}"
+            html`<a href="${nodeAddress(node)}/rollback?${wish}" aria-label="Roll back… to ${id}"
               >Roll back…</a
             >`
           }`

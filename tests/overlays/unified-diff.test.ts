@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { unifiedDiff } from '../../src/cli/unified-diff.ts'
+import { unifiedDiff } from '../../src/overlays/unified-diff.ts'
 
 const lines = (...texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('')
 

@@ -1,0 +1,119 @@
+/** `/environments`: what stands in each, by which policy, how its overlay came to be, and what is held there. */
+import { Router } from 'express'
+import type { Request, Response } from 'express'
+import { may } from '../../access/rights.ts'
+import { currentPolicy } from '../../environments/environment-policy.ts'
+import { liftHold } from '../../environments/holds.ts'
+import type { Hub } from '../../hub.ts'
+import { diffRevision } from '../../overlays/diff-revision.ts'
+import { environmentPage, environmentsPage } from '../../web/pages/environment-page.ts'
+import { revisionPage, revisionsPage } from '../../web/pages/revision-page.ts'
+import { principalOf } from '../auth.ts'
+import { findRevision, listedEnvironments, listedReleases, readable, seen } from '../environment-routes.ts'
+import { demandPromotion, liftSchema, visibleHold } from '../hold-routes.ts'
+import { policyJson } from '../policy-routes.ts'
+import { environmentJson, holdJson, releaseJson, revisionJson } from '../representations.ts'
+import { nextAddress, numberedPageRequest, parseWith } from '../request.ts'
+import { answerPage, changeByForm, formField, requireVisitor, visitorOf } from './frame.ts'
+import type { Refused } from './frame.ts'
+
+/** So many of the newest revisions the page of an environment has. */
+const SHOWN_REVISIONS = 10
+
+/** There are few holds at a time; whoever has more finds the others by the API. */
+const SHOWN_HOLDS = 200
+
+export function environmentPages(hub: Hub): Router {
+  const routes = Router()
+  routes.get('/environments', requireVisitor, async (request, response) => {
+    const environments = await listedEnvironments(hub, principalOf(response))
+    const title = { title: 'Environments', section: 'environments' } as const
+    answerPage(request, response, title, environmentsPage(environments))
+  })
+  routes.get('/environments/:environment', requireVisitor, async (request, response) => {
+    await answerEnvironment(hub, request, response)
+  })
+  routes.get('/environments/:environment/revisions', requireVisitor, async (request, response) => {
+    const { name } = readable(hub, request, response)
+    const page = await hub.records.overlays.listRevisions(name, numberedPageRequest(request))
+    const content = revisionsPage({
+      environment: name,
+      revisions: page.items.map(revisionJson),
+      next: nextAddress(request, page),
+      now: hub.clock.now(),
+    })
+    answerPage(request, response, { title: `Overlay of ${name}`, section: 'environments' }, content)
+  })
+  routes.get('/environments/:environment/revisions/:revision', requireVisitor, async (request, response) => {
+    const revision = await findRevision(hub, request, response)
+    const { environment, number } = revision
+    const files = await diffRevision(hub.records, environment, number)
+    const content = revisionPage({ revision: revisionJson(revision), files, now: hub.clock.now() })
+    const title = `Revision ${String(number)} of ${environment}`
+    answerPage(request, response, { title, section: 'environments' }, content)
+  })
+  routes.post(
+    '/environments/:environment/holds/:hold/lift',
+    ...changeByForm(
+      hub,
+      async (request, response) => {
+        const { name } = seen(hub, request, response).environment
+        const hold = await visibleHold(hub, request, response)
+        const by = demandPromotion(hub, response, hold)
+        const { reason } = parseWith(liftSchema, { reason: formField(request, 'reason') }, 'the form')
+        await liftHold(hub, { id: hold.id, reason, by, dryRun: false })
+        return [`/environments/${encodeURIComponent(name)}`, 'lifted']
+      },
+      async (request, response, refused) => {
+        await answerEnvironment(hub, request, response, refused)
+      },
+    ),
+  )
+  return routes
+}
+
+async function answerEnvironment(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  refused: Refused = {},
+): Promise<void> {
+  const { environment, sight } = seen(hub, request, response)
+  const { name } = environment
+  const principal = principalOf(response)
+  const csrf = visitorOf(response)?.csrf ?? ''
+  const policy = await currentPolicy(hub, name)
+  const releases = await listedReleases(hub, request, response)
+  const wanted = { app: null, environment: name, sight, open: true }
+  const holds = await hub.records.holds.list(wanted, { limit: SHOWN_HOLDS, cursor: null })
+  const names = hub.config.environments.map((each) => each.name)
+  const content = environmentPage({
+    environment: environmentJson(hub, environment, policy),
+    policy: policyJson(name, policy),
+    releases: releases.items.map((build) => releaseJson(build.release, build)),
+    next: nextAddress(request, releases),
+    revisions: await newestRevisions(hub, response, name),
+    holds: holds.items.map((hold) => ({
+      ...holdJson(hold),
+      // What is held everywhere is lifted by who may promote everywhere.
+      mayLift:
+        csrf !== '' &&
+        (hold.environment === null ? names : [hold.environment]).every((where) =>
+          may(principal, { to: 'promote', app: hold.app, environment: where }),
+        ),
+    })),
+    hubUrl: hub.config.publicUrl,
+    csrf,
+    now: hub.clock.now(),
+  })
+  answerPage(request, response, { title: name, section: 'environments', ...refused }, content)
+}
+
+/** null: the overlay is not theirs to read. */
+async function newestRevisions(hub: Hub, response: Response, environment: string) {
+  const principal = principalOf(response)
+  const isOpen = hub.config.anonymousRead.includes(environment)
+  if (!isOpen && !may(principal, { to: 'read', environment })) return null
+  const page = { limit: SHOWN_REVISIONS, cursor: null }
+  return (await hub.records.overlays.listRevisions(environment, page)).items.map(revisionJson)
+}
