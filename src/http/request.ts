@@ -69,18 +69,10 @@ export function sendPage<T>(
   page: Page<T>,
   represent: (item: T) => unknown,
 ): void {
-  const next = nextAddress(request, page)
-  if (next !== null) response.set('Link', `<${next}>; rel="next"`)
+  if (page.nextCursor !== null) {
+    const next = new URLSearchParams(request.query as Record<string, string>)
+    next.set('cursor', page.nextCursor)
+    response.set('Link', `<${request.baseUrl}${request.path}?${next.toString()}>; rel="next"`)
+  }
   response.json({ items: page.items.map(represent), nextCursor: page.nextCursor })
-}
-
-/** Where the list goes on behind the page; null at its end. */
-export function nextAddress(
-  request: Request,
-  { nextCursor }: Pick<Page<unknown>, 'nextCursor'>,
-): string | null {
-  if (nextCursor === null) return null
-  const next = new URLSearchParams(request.query as Record<string, string>)
-  next.set('cursor', nextCursor)
-  return `${request.baseUrl}${request.path}?${next.toString()}`
 }

@@ -93,7 +93,7 @@ test('a node shows what it runs, wants and keeps', async () => {
   expect(text).toContain('as wanted')
   expect(text).toContain(`<code>${POINT}</code>`)
   expect(text).toContain('title="2048 bytes">2.0 KiB')
-  expect(text).toMatch(/data-title="Rehearsed">.*never<\/span>/)
+  expect(text).toMatch(/data-title="Rehearsed">(?:(?!data-title)[^])*never<\/span>/)
   expect(text).toContain('None was asked for.')
   // A token has no form to send, and so no way to one.
   expect(text).not.toContain('/rollback?')

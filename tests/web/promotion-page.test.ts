@@ -56,7 +56,7 @@ test('whoever asked for it reads on the page that somebody else approves, who th
   ]
   const address = await ask(ada)
   const page = (await ada.get(address)).text
-  expect(page).toContain('waits for approval')
+  expect(page).toContain('awaiting approval')
   expect(page).toContain('<bdi>shop</bdi> 1 → <bdi>production</bdi>')
   expect(page).toContain(`action="${address}/cancel"`)
   expect((await ada.get('/promotions?state=open')).text).toContain(`href="${address}"`)
@@ -92,7 +92,7 @@ test('rejecting and cancelling ask for a reason, which the page then shows', asy
     const without = await submit(ada, `${address}/${verb}`, { reason: ' ' })
     expect(without.status).toBe(400)
     expect(without.text).toContain('say why')
-    expect((await ada.get(address)).text).toContain('waits for approval')
+    expect((await ada.get(address)).text).toContain('awaiting approval')
     const done = await submit(ada, `${address}/${verb}`, { reason: 'orders are <b>charged</b>' })
     expect(done.status).toBe(303)
     expect((await ada.get(address)).text).toContain(`${word} by ada: orders are &lt;b&gt;charged&lt;/b&gt;`)
@@ -115,7 +115,7 @@ test('a form counts only from a page of the session, and a token sends none', as
   expect(forged.text).toContain('auth.csrf')
   const byToken = await hub.as().post(`${address}/reject`).type('form').send({ reason: 'no' })
   expect(byToken.status).toBe(403)
-  expect((await hub.as().get(address)).text).toContain('waits for approval')
+  expect((await hub.as().get(address)).text).toContain('awaiting approval')
   expect((await hub.as().get(address)).text).not.toContain('<form class="action"')
   const nobody = await openBrowser(hub).get(address)
   expect([nobody.status, nobody.headers['location']]).toEqual([
@@ -130,7 +130,7 @@ test('people see what they may see, and decide where they may', async () => {
   const ada = await signedInAs(hub, 'ada', [grant('release-manager')])
   const address = await ask(ada)
   const developer = await signedInAs(hub, 'dev', [grant('developer', { apps: ['shop'] })])
-  expect((await developer.get(address)).text).toContain('waits for approval')
+  expect((await developer.get(address)).text).toContain('awaiting approval')
   expect((await developer.get(address)).text).not.toContain('<form class="action"')
   const other = await signedInAs(hub, 'other', [grant('developer', { apps: ['cart'] })])
   expect((await other.get('/promotions')).text).not.toContain(address)

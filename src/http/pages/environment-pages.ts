@@ -13,9 +13,9 @@ import { findRevision, listedEnvironments, listedReleases, readable, seen } from
 import { demandPromotion, liftSchema, visibleHold } from '../hold-routes.ts'
 import { policyJson } from '../policy-routes.ts'
 import { environmentJson, holdJson, releaseJson, revisionJson } from '../representations.ts'
-import { nextAddress, numberedPageRequest, parseWith } from '../request.ts'
-import { answerPage, changeByForm, formField, requireVisitor, visitorOf } from './frame.ts'
-import type { Refused } from './frame.ts'
+import { numberedPageRequest, parseWith } from '../request.ts'
+import { answerPage, changeByForm, fieldsOf, nextPage, requireVisitor, visitorOf } from './frame.ts'
+import type { Refusal } from './frame.ts'
 
 /** So many of the newest revisions the page of an environment has. */
 const SHOWN_REVISIONS = 10
@@ -39,7 +39,7 @@ export function environmentPages(hub: Hub): Router {
     const content = revisionsPage({
       environment: name,
       revisions: page.items.map(revisionJson),
-      next: nextAddress(request, page),
+      next: nextPage(request, page.nextCursor),
       now: hub.clock.now(),
     })
     answerPage(request, response, { title: `Overlay of ${name}`, section: 'environments' }, content)
@@ -60,7 +60,7 @@ export function environmentPages(hub: Hub): Router {
         const { name } = seen(hub, request, response).environment
         const hold = await visibleHold(hub, request, response)
         const by = demandPromotion(hub, response, hold)
-        const { reason } = parseWith(liftSchema, { reason: formField(request, 'reason') }, 'the form')
+        const { reason } = parseWith(liftSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
         await liftHold(hub, { id: hold.id, reason, by, dryRun: false })
         return [`/environments/${encodeURIComponent(name)}`, 'lifted']
       },
@@ -76,7 +76,7 @@ async function answerEnvironment(
   hub: Hub,
   request: Request,
   response: Response,
-  refused: Refused = {},
+  refused: Refusal = {},
 ): Promise<void> {
   const { environment, sight } = seen(hub, request, response)
   const { name } = environment
@@ -91,7 +91,7 @@ async function answerEnvironment(
     environment: environmentJson(hub, environment, policy),
     policy: policyJson(name, policy),
     releases: releases.items.map((build) => releaseJson(build.release, build)),
-    next: nextAddress(request, releases),
+    next: nextPage(request, releases.nextCursor),
     revisions: await newestRevisions(hub, response, name),
     holds: holds.items.map((hold) => ({
       ...holdJson(hold),

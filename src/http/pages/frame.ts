@@ -91,6 +91,12 @@ export function fieldsOf(request: Request): Readonly<Record<string, string | und
 
 export type Refusal = Pick<PageAnswer, 'status' | 'notice'>
 
+/** What a page tells of a refusal. @throws whatever is none. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof HubError)) throw error
+  return { status: ERRORS[error.code].status, notice: { kind: 'refused', text: error.message } }
+}
+
 /** Does what a form asks for. Where that is refused the page is shown again, and tells why. */
 export async function orShowAgain(
   change: () => Promise<void>,
@@ -99,19 +105,9 @@ export async function orShowAgain(
   try {
     await change()
   } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    await show({ status: ERRORS[error.code].status, notice: { kind: 'refused', text: error.message } })
+    await show(refusalOf(error))
   }
 }
-
-/** What somebody wrote into a field of the form that `readForm` read; empty where there is none. */
-export function formField(request: Request, name: string): string {
-  const value = ((request.body ?? {}) as Readonly<Record<string, unknown>>)[name]
-  return typeof value === 'string' ? value : ''
-}
-
-/** What a page is answered with besides, when what its form asked for was refused. */
-export type Refused = Pick<PageAnswer, 'status' | 'notice'>
 
 /**
  * Does what a form asks for. Then the browser goes to the address that `change` gives, with the word of what was done; if it
@@ -120,20 +116,21 @@ export type Refused = Pick<PageAnswer, 'status' | 'notice'>
 export function changeByForm(
   hub: Pick<Hub, 'config'>,
   change: (request: Request, response: Response) => Promise<readonly [address: string, done: Done]>,
-  again: (request: Request, response: Response, refused: Refused) => Promise<void>,
+  again: (request: Request, response: Response, refusal: Refusal) => Promise<void>,
 ): RequestHandler[] {
   return [
     requireVisitor,
     ...readForm(hub),
     async (request, response) => {
-      try {
-        const [address, done] = await change(request, response)
-        response.redirect(303, `${address}?done=${done}`)
-      } catch (error) {
-        if (!(error instanceof HubError)) throw error
-        const notice = { kind: 'refused', text: error.message } as const
-        await again(request, response, { status: ERRORS[error.code].status, notice })
-      }
+      await orShowAgain(
+        async () => {
+          const [address, done] = await change(request, response)
+          response.redirect(303, `${address}?done=${done}`)
+        },
+        async (refusal) => {
+          await again(request, response, refusal)
+        },
+      )
     },
   ]
 }

@@ -2,7 +2,7 @@
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { may } from '../../access/rights.ts'
-import { ERRORS, HubError } from '../../errors.ts'
+import { HubError } from '../../errors.ts'
 import type { Hub } from '../../hub.ts'
 import { endRollback, findRollback, requestRollback } from '../../nodes/roll-back.ts'
 import type { RequestedRollback } from '../../nodes/roll-back.ts'
@@ -12,10 +12,18 @@ import { rollbackPage } from '../../web/pages/rollback-page.ts'
 import { authorize, principalOf } from '../auth.ts'
 import { environmentsSeen, listedNodes, visibleNode, wholeNodeJson } from '../node-routes.ts'
 import { nodeStatusJson, pointJson, rollbackJson } from '../representations.ts'
-import { nextAddress, pageRequest, parameter, parseWith, query } from '../request.ts'
+import { pageRequest, parameter, parseWith, query } from '../request.ts'
 import { rollbackSchema } from '../rollback-routes.ts'
-import { answerPage, changeByForm, formField, requireVisitor, visitorOf } from './frame.ts'
-import type { Refused } from './frame.ts'
+import {
+  answerPage,
+  changeByForm,
+  fieldsOf,
+  nextPage,
+  refusalOf,
+  requireVisitor,
+  visitorOf,
+} from './frame.ts'
+import type { Refusal } from './frame.ts'
 
 /** So many of the newest rollbacks a node's page has. */
 const SHOWN_ROLLBACKS = 20
@@ -26,7 +34,7 @@ export function nodePages(hub: Hub): Router {
     const { items, nextCursor } = await listedNodes(hub, request, response)
     const content = nodesPage({
       nodes: items.map(nodeStatusJson),
-      next: nextAddress(request, { nextCursor }),
+      next: nextPage(request, nextCursor),
       filter: {
         environment: query(request, 'environment') ?? '',
         q: query(request, 'q') ?? '',
@@ -53,14 +61,14 @@ export function nodePages(hub: Hub): Router {
       async (request, response) => {
         const { name: by } = authorize(response, { to: 'administer' })
         const node = parameter(request, 'node')
-        if (formField(request, 'confirm') !== node)
+        if (fieldsOf(request)['confirm'] !== node)
           throw new HubError('request.invalid', `type the name of the node, ${node}, to confirm it`)
-        const wish = wishOf(node, (name) => formField(request, name))
+        const wish = wishOf(node, (name) => fieldsOf(request)[name] ?? '')
         await requestRollback(hub, { ...wish, by, dryRun: false })
         return [addressOf(node), 'rolled-back']
       },
       async (request, response, refused) => {
-        await answerRollback(hub, request, response, (name) => formField(request, name), refused)
+        await answerRollback(hub, request, response, (name) => fieldsOf(request)[name] ?? '', refused)
       },
     ),
   )
@@ -86,7 +94,7 @@ async function answerNode(
   hub: Hub,
   request: Request,
   response: Response,
-  refused: Refused = {},
+  refused: Refusal = {},
 ): Promise<void> {
   const row = await visibleNode(hub, request, response)
   const principal = principalOf(response)
@@ -114,7 +122,7 @@ async function pointsOf(hub: Hub, request: Request, node: string) {
     const { sizeBytes, dumps } = sizes.get(point.id) ?? { sizeBytes: 0, dumps: 0 }
     return { ...pointJson(point), sizeBytes, dumps }
   })
-  return { points, next: nextAddress(request, { nextCursor }) }
+  return { points, next: nextPage(request, nextCursor) }
 }
 
 async function rollbacksOf(hub: Hub, node: string) {
@@ -128,7 +136,7 @@ async function answerRollback(
   request: Request,
   response: Response,
   field: (name: string) => string,
-  refused: Refused = {},
+  refused: Refusal = {},
 ): Promise<void> {
   const { name: by } = authorize(response, { to: 'administer' })
   const node = (await visibleNode(hub, request, response)).name
@@ -138,9 +146,7 @@ async function answerRollback(
   try {
     requested = await requestRollback(hub, { ...wish, by, dryRun: true })
   } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    const notice = { kind: 'refused', text: error.message } as const
-    told = { status: ERRORS[error.code].status, notice }
+    told = refusalOf(error)
   }
   const csrf = visitorOf(response)?.csrf ?? ''
   const point = requested?.rollback.point ?? wish.point

@@ -15,9 +15,9 @@ import {
   mayDecide,
   visiblePromotion,
 } from '../promotion-routes.ts'
-import { nextAddress, parseWith, query } from '../request.ts'
-import { answerPage, changeByForm, formField, requireVisitor, visitorOf } from './frame.ts'
-import type { Refused } from './frame.ts'
+import { parseWith, query } from '../request.ts'
+import { answerPage, changeByForm, fieldsOf, nextPage, requireVisitor, visitorOf } from './frame.ts'
+import type { Refusal } from './frame.ts'
 
 export function promotionPages(hub: Hub): Router {
   const routes = Router()
@@ -25,7 +25,7 @@ export function promotionPages(hub: Hub): Router {
     const { items, nextCursor } = await listedPromotions(hub, request, response)
     const content = promotionsPage({
       promotions: items,
-      next: nextAddress(request, { nextCursor }),
+      next: nextPage(request, nextCursor),
       filter: {
         state: query(request, 'state') ?? 'all',
         app: query(request, 'app') ?? '',
@@ -41,14 +41,14 @@ export function promotionPages(hub: Hub): Router {
   routes.get('/promotions/:promotion', requireVisitor, async (request, response) => {
     await answerPromotion(hub, request, response)
   })
-  const again = async (request: Request, response: Response, refused: Refused) => {
+  const again = async (request: Request, response: Response, refused: Refusal) => {
     await answerPromotion(hub, request, response, refused)
   }
   const approve = changeByForm(
     hub,
     async (request, response) => {
       const { id, by } = await decidable(hub, request, response, 'approve')
-      const comment = formField(request, 'comment') || null
+      const comment = fieldsOf(request)['comment'] ?? null
       const { comment: reason } = parseWith(approvalSchema, { comment }, 'the approval')
       await approvePromotion(hub, { id, by, reason, dryRun: false })
       return [addressOf(id), 'approved']
@@ -64,7 +64,7 @@ export function promotionPages(hub: Hub): Router {
       hub,
       async (request, response) => {
         const { id, by } = await decidable(hub, request, response, right)
-        const { reason } = parseWith(endSchema, { reason: formField(request, 'reason') }, 'the form')
+        const { reason } = parseWith(endSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
         await decide(hub, { id, by, reason, dryRun: false })
         return [addressOf(id), done]
       },
@@ -79,7 +79,7 @@ async function answerPromotion(
   hub: Hub,
   request: Request,
   response: Response,
-  refused: Refused = {},
+  refused: Refusal = {},
 ): Promise<void> {
   const row = await visiblePromotion(hub, request, response)
   const principal = principalOf(response)

@@ -20,6 +20,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { buildAddress } from './words.ts'
 import { policySentences } from './policy-sentences.ts'
 import { historyAddress, revisionTable } from './revision-page.ts'
 
@@ -108,8 +109,7 @@ function releaseColumns(now: Date) {
   return [
     {
       title: 'Build',
-      cell: ({ app, build }: Release) =>
-        html`<a href="/apps/${encodeURIComponent(app)}/builds/${build}">${theirs(app)} ${build}</a>`,
+      cell: (one: Release) => html`<a href="${buildAddress(one)}">${theirs(one.app)} ${one.build}</a>`,
     },
     { title: 'Package', cell: ({ cpv }: Release) => theirs(cpv) },
     {

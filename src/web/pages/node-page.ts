@@ -22,6 +22,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { buildAddress } from './words.ts'
 
 type Package = NodeStatusAnswer['packages'][number]
 
@@ -201,7 +202,7 @@ function buildLink(
   { cpv, build }: { readonly cpv: string; readonly build: number | null },
 ): Html {
   if (app === null || build === null) return theirs(cpv)
-  return html`<a href="/apps/${encodeURIComponent(app)}/builds/${build}">${theirs(cpv)}</a>`
+  return html`<a href="${buildAddress({ app, build })}">${theirs(cpv)}</a>`
 }
 
 function packageState({ app, drifted, reasons, wanted }: Package): Html {

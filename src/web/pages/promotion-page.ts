@@ -18,32 +18,16 @@ import {
   theirs,
   time,
 } from '../components.ts'
-import type { ShownRule, Tone } from '../components.ts'
+import type { ShownRule } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { buildAddress, stateOfPromotion } from './words.ts'
 
 /** The kinds of event that change what is shown here. */
 const EVENTS = ['promotion.requested', 'promotion.moved', 'promotion.approved', 'promotion.insisted']
 
 /** What else the verdict on one hangs on. */
 const VERDICT_EVENTS = [...EVENTS, 'check.recorded', 'hold.set', 'hold.lifted', 'policy.set']
-
-const STATES: Readonly<Record<Promotion['state'], readonly [Tone, string]>> = {
-  requested: ['waiting', 'requested'],
-  checking: ['waiting', 'waits for checks'],
-  awaiting_approval: ['waiting', 'waits for approval'],
-  scheduled: ['waiting', 'waits for its time'],
-  publishing: ['waiting', 'publishing'],
-  released: ['good', 'released'],
-  refused: ['bad', 'refused'],
-  cancelled: ['quiet', 'cancelled'],
-  superseded: ['quiet', 'superseded'],
-  failed: ['bad', 'failed'],
-}
-
-export function promotionState({ state: at }: Pick<Promotion, 'state'>): Html {
-  return state(...STATES[at])
-}
 
 export interface PromotionList {
   readonly promotions: readonly Promotion[]
@@ -86,8 +70,7 @@ function columnsAt(now: Date) {
     { title: 'To', cell: ({ environment }: Promotion) => theirs(environment) },
     {
       title: 'State',
-      cell: (one: Promotion) =>
-        html`${promotionState(one)} ${one.overrideReason !== null && state('urgent', 'emergency')}`,
+      cell: (one: Promotion) => stateOfPromotion(one),
     },
     { title: 'Why', cell: ({ detail }: Promotion) => detail !== null && theirs(detail) },
     { title: 'Asked by', cell: ({ requestedBy }: Promotion) => theirs(requestedBy) },
@@ -142,8 +125,8 @@ function promotionFacts(promotion: Promotion, now: Date): Html {
   const { app, build, environment, detail, supersededBy, revision, policyVersion } = promotion
   const place = encodeURIComponent(environment)
   return facts([
-    ['State', promotionState(promotion)],
-    ['Build', html`<a href="/apps/${encodeURIComponent(app)}/builds/${build}">${theirs(app)} ${build}</a>`],
+    ['State', stateOfPromotion(promotion)],
+    ['Build', html`<a href="${buildAddress(promotion)}">${theirs(app)} ${build}</a>`],
     ['Environment', html`<a href="/environments/${place}">${theirs(environment)}</a>`],
     ['Asked by', theirs(promotion.requestedBy)],
     ['Asked', time(promotion.requestedAt, now)],
