@@ -240,7 +240,9 @@ test('the feed of each environment and the events tell of it, and the command li
   expect(why.stdout).toContain('unmet   Build 1 is yanked')
   for (const environment of ENVIRONMENTS) {
     const feed = await send(hub.url, { path: `/api/v1/environments/${environment}/feed.atom` })
-    expect(feed.text).toContain('yank set, by HUB_ADMIN_TOKEN. Reason: it loses orders')
+    expect(feed.text).toContain(
+      'shop build 1 is yanked everywhere, by HUB_ADMIN_TOKEN. Reason: it loses orders',
+    )
   }
   expect((await cli('unyank', 'shop', '1', '--reason', 'fine')).stdout).toContain(
     'shop build 1 is yanked no more:\n  production: revision 4',
