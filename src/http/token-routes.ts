@@ -2,6 +2,7 @@
 import { Router } from 'express'
 import { z } from 'zod'
 import { presentName, ROLES } from '../access/rights.ts'
+import type { Principal, Role } from '../access/rights.ts'
 import { createToken, revokeToken } from '../access/tokens.ts'
 import type { NewToken } from '../access/tokens.ts'
 import { HubError } from '../errors.ts'
@@ -37,7 +38,9 @@ export const tokenSchema = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('Whose it is, by name or id; null: it is of whoever makes it.'),
+    .describe(
+      'Whose it is, by name or id. null: one that is made in a session, or is an administrator’s, is of whoever makes it; another stands for somebody of its own.',
+    ),
   node: z.string().nullable().default(null).describe('The only node that an enrolment token may make.'),
   commands: z
     .boolean()
@@ -61,7 +64,7 @@ export function tokenRoutes(hub: Hub): Router {
       maySendCommands: body.commands,
       ...body,
       by: maker.name,
-      owner: body.person === null ? maker.owner : (await findPerson(hub, body.person)).id,
+      owner: body.person === null ? ownerOf(maker, body.role) : (await findPerson(hub, body.person)).id,
       expiresInSec: body.expiresIn === null ? null : durationSeconds(body.expiresIn),
     }
     if (isDryRun(request)) {
@@ -88,6 +91,15 @@ export function tokenRoutes(hub: Hub): Router {
     response.json(principalJson(principalOf(response)))
   })
   return routes
+}
+
+/**
+ * Who is behind a token that names nobody. With a token one makes those of others: a hub without accounts knows people by
+ * their tokens alone. In a session, or where it is as mighty as its maker, it is the maker's, who else could approve an own
+ * request with it.
+ */
+function ownerOf(maker: Principal, role: Role): string | null {
+  return maker.kind === 'person' || role === 'administrator' ? maker.owner : null
 }
 
 type TokenBody = Omit<z.infer<typeof tokenSchema>, 'environment'>

@@ -93,14 +93,17 @@ test('the names that roles had before are taken, and answered by those that they
   })
 })
 
-test('a token is of whoever made it, and so are those that it makes', async () => {
+test('an administrator’s token is of whoever made it; another stands for somebody of its own', async () => {
   await using hub = await createTestHub()
   const { id } = (await hub.as().get('/api/v1/whoami')).body
   const second = await hub.token('administrator')
-  const made = await hub.as(second).post('/api/v1/tokens').send({ name: 'x', role: 'reader' })
-  expect(made.body).toMatchObject({ owner: id, createdBy: 'a administrator' })
-  expect((await hub.as(made.body.token).get('/api/v1/whoami')).body).toEqual({
-    ...{ kind: 'token', id: made.body.id, name: 'x', role: 'reader', apps: null, environments: null },
+  const make = async (role: string) =>
+    (await hub.as(second).post('/api/v1/tokens').send({ name: 'x', role })).body as Record<string, string>
+  expect(await make('administrator')).toMatchObject({ owner: id, createdBy: 'a administrator' })
+  const made = await make('reader')
+  expect(made).toMatchObject({ owner: made['id'], createdBy: 'a administrator' })
+  expect((await hub.as(made['token']).get('/api/v1/whoami')).body).toEqual({
+    ...{ kind: 'token', id: made['id'], name: 'x', role: 'reader', apps: null, environments: null },
     ...{ node: null, grants: [{ role: 'reader', apps: null, environments: null }] },
   })
 })

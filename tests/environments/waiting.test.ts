@@ -147,6 +147,24 @@ test('whoever uploaded what a policy asks for does not approve it', async () => 
   expect((await say(hub, promotion?.id ?? '', 'approve', other)).body).toMatchObject({ state: 'released' })
 })
 
+test('a hub without accounts knows people by their tokens, whoever made those', async () => {
+  await using hub = await createTestHub()
+  await put(hub, 'production', { approvals: { count: 2, roles: ['release-manager', 'approver'] } })
+  await upload(hub, 1)
+  const tokenFor = async (name: string, role: string) =>
+    ((await hub.as().post('/api/v1/tokens').send({ name, role })).body as { readonly token: string }).token
+  const ada = await tokenFor('ada', 'release-manager')
+  const { id } = (await hub.promote('shop', 1, 'production', ada)).body as { readonly id: string }
+  expect((await say(hub, id, 'approve', ada)).body).toMatchObject({ code: 'promotion.own_request' })
+  await say(hub, id, 'approve', await tokenFor('bob', 'approver'))
+  expect(await show(hub, id)).toMatchObject({ state: 'awaiting_approval' })
+  await say(hub, id, 'approve', await tokenFor('carol', 'approver'))
+  expect(await show(hub, id)).toMatchObject({
+    state: 'released',
+    approvals: [{ by: 'bob' }, { by: 'carol' }],
+  })
+})
+
 test('a newer build takes the place of an older one that waits, whoever asked for it; an older one does not', async () => {
   await using hub = await createTestHub()
   await put(hub, 'staging', { promote: 'automatic', checks: { commit: ['unit'] } })
