@@ -5,11 +5,10 @@ import { ERRORS, HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { newSignInSecret, secretsOf } from '../people/sign-in-secrets.ts'
 import { signInByIdentity } from '../people/sign-in-openid.ts'
-import { HUB_VERSION } from '../version.ts'
-import { page } from '../web/page.ts'
-import type { AssetAddresses } from '../web/page.ts'
 import { notSignedInPage } from '../web/pages/not-signed-in-page.ts'
 import { requestId } from './error-handler.ts'
+import { nextPath } from './next-path.ts'
+import { answerPage } from './pages/frame.ts'
 import { query } from './request.ts'
 import { cookieName, cookieOf, cookieOptions, entranceOf, keepSession } from './session.ts'
 
@@ -17,12 +16,12 @@ const COOKIE = 'portage-hub-openid'
 /** As long as somebody may take to sign in over there. */
 const PATIENCE_MS = 15 * 60_000
 
-export function openIdRoutes(hub: Hub, limit: RequestHandler, assets: AssetAddresses): Router {
+export function openIdRoutes(hub: Hub, limit: RequestHandler): Router {
   const routes = Router()
   routes.get('/sign-in/openid', async (request, response) => {
     const secret = newSignInSecret()
     const address = await hub.openIdProvider.begin(secretsOf(secret))
-    keepSecret(hub, response, secret, ownPath(query(request, 'to')))
+    keepSecret(hub, response, secret, nextPath(query(request, 'next')))
     response.set('Cache-Control', 'no-store').redirect(303, address.href)
   })
   routes.get('/sign-in/openid/callback', limit, async (request, response) => {
@@ -32,12 +31,12 @@ export function openIdRoutes(hub: Hub, limit: RequestHandler, assets: AssetAddre
     keepSession(hub, response, await signInByIdentity(hub, identity, entranceOf(hub, request)))
     response.set('Cache-Control', 'no-store').redirect(303, `${hub.config.publicUrl}${to}`)
   })
-  routes.use('/sign-in/openid', refusalPage(hub, assets))
+  routes.use('/sign-in/openid', refusalPage(hub))
   return routes
 }
 
 /** Somebody looks at a browser, and is told in words; a 401 of the API would have it ask for a password instead. */
-function refusalPage(hub: Pick<Hub, 'log'>, assets: AssetAddresses): ErrorRequestHandler {
+function refusalPage(hub: Pick<Hub, 'log'>): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (!(error instanceof HubError) || request.accepts(['html', 'json']) !== 'html') {
       next(error)
@@ -46,19 +45,9 @@ function refusalPage(hub: Pick<Hub, 'log'>, assets: AssetAddresses): ErrorReques
     const { status, title } = ERRORS[error.code]
     const id = requestId(response)
     hub.log.warn({ err: error, requestId: id }, 'somebody could not sign in by OpenID Connect')
-    const frame = { assets, title, section: null, visitor: null, version: HUB_VERSION }
     const content = notSignedInPage({ title, detail: error.message, requestId: id })
-    response
-      .status(status)
-      .set('Cache-Control', 'no-store')
-      .type('html')
-      .send(page(frame, content).toString())
+    answerPage(request, response, { title, status, notice: null }, content)
   }
-}
-
-/** Where somebody wanted to go: a page of this hub, or else its first. */
-function ownPath(to: string | null): string {
-  return to !== null && to.length <= 1000 && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(to) ? to : '/'
 }
 
 function keepSecret(hub: Pick<Hub, 'config'>, response: Response, secret: string, to: string): void {
@@ -80,5 +69,5 @@ function takeSecret(
       'openid.refused',
       'this browser did not begin to sign in here, or too long ago: begin again at /sign-in/openid',
     )
-  return { secret, to: ownPath(Buffer.from(to, 'base64url').toString()) }
+  return { secret, to: nextPath(Buffer.from(to, 'base64url').toString()) }
 }

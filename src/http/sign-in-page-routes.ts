@@ -30,22 +30,35 @@ export function signInPageRoutes(hub: Hub, limit: RequestHandler): Router {
   routes.get('/sign-in', (request, response) => {
     const next = nextPath(request.query['next'])
     if (response.locals['signedIn'] !== undefined) response.redirect(303, next)
-    else answerPage(request, response, { title: 'Sign in' }, signInPage({ name: '', next }))
+    else
+      answerPage(
+        request,
+        response,
+        { title: 'Sign in' },
+        signInPage({ name: '', next, openid: openIdName(hub) }),
+      )
   })
   routes.post('/sign-in', limit, form, async (request, response) => {
     const next = nextPath(field(request, 'next'))
     const given = { name: field(request, 'name'), password: field(request, 'password') }
-    await orShow(request, response, 'Sign in', signInPage({ name: given.name, next }), async () => {
-      refuseForeign(hub, request)
-      keepSession(hub, response, await signIn(hub, given, entranceOf(hub, request)))
-      response.redirect(303, next)
-    })
+    await orShow(
+      request,
+      response,
+      'Sign in',
+      signInPage({ name: given.name, next, openid: openIdName(hub) }),
+      async () => {
+        refuseForeign(hub, request)
+        keepSession(hub, response, await signIn(hub, given, entranceOf(hub, request)))
+        response.redirect(303, next)
+      },
+    )
   })
   routes.get('/sign-in/:link', (request, response) => {
     answerPage(request, response, { title: 'Sign in' }, linkPage(parameter(request, 'link')))
   })
   routes.post('/sign-in/:link', limit, async (request, response) => {
-    await orShow(request, response, 'Sign in', signInPage({ name: '', next: '/account' }), async () => {
+    const again = signInPage({ name: '', next: '/account', openid: openIdName(hub) })
+    await orShow(request, response, 'Sign in', again, async () => {
       refuseForeign(hub, request)
       const link = parameter(request, 'link')
       keepSession(hub, response, await useSignInLink(hub, link, entranceOf(hub, request)))
@@ -92,6 +105,11 @@ function addOwn(hub: Hub, routes: Router, form: RequestHandler): void {
     await endSession(hub, { person: person.id, id: parameter(request, 'session'), dryRun: false })
     response.redirect(303, '/account')
   })
+}
+
+/** null: nobody signs in by an OpenID provider here. */
+function openIdName({ config }: Pick<Hub, 'config'>): string | null {
+  return config.oidcIssuer === null ? null : config.oidcName
 }
 
 async function accountOf(hub: Hub, found: SignedIn): Promise<Html> {

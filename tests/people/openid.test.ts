@@ -53,7 +53,7 @@ function passTime(): void {
 
 const isCallback = ({ pathname }: URL): boolean => pathname === '/sign-in/openid/callback'
 const start = (to = ''): string =>
-  `${hub.url}/sign-in/openid${to === '' ? '' : `?to=${encodeURIComponent(to)}`}`
+  `${hub.url}/sign-in/openid${to === '' ? '' : `?next=${encodeURIComponent(to)}`}`
 
 async function session(surfer: Surfer) {
   const { text, status } = await surfer.go(`${hub.url}/api/v1/session`)

@@ -5,11 +5,23 @@ import type { Grant } from '../../access/rights.ts'
 import type { PersonRow } from '../../records/people.ts'
 import type { SessionRow } from '../../records/sessions.ts'
 
-/** @param next where to go then, a path of the hub. */
-export function signInPage(given: { readonly name: string; readonly next: string }): Html {
+export function signInPage(given: {
+  readonly name: string
+  /** Where to go then, a path of the hub. */
+  readonly next: string
+  /** How people call the OpenID provider; null where there is none. */
+  readonly openid: string | null
+}): Html {
+  const { next, openid } = given
   return html`<h1>Sign in</h1>
+    ${
+      openid !== null &&
+      html`<p>
+        <a role="button" href="/sign-in/openid?next=${encodeURIComponent(next)}">Sign in with ${openid}</a>
+      </p>`
+    }
     <form method="post" action="/sign-in">
-      <input type="hidden" name="next" value="${given.next}" />
+      <input type="hidden" name="next" value="${next}" />
       <label
         >Name
         <input name="name" value="${given.name}" autocomplete="username" autocapitalize="none" required />
