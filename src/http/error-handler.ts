@@ -108,9 +108,13 @@ function sendProblem(request: IncomingMessage, response: ServerResponse, problem
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-/** Asked for Basic, a browser would ask people for a name and a password, while a script of a page waits for the answer. */
-function challengeFor({ headers }: IncomingMessage): string {
-  const isScript = ![undefined, 'navigate'].includes(headers['sec-fetch-mode'])
+/**
+ * Asked for Basic, a browser would ask people for a name and a password, while a script of a page waits for the answer of
+ * the API. What Portage, git and wget fetch always asks for Basic.
+ */
+function challengeFor(request: IncomingMessage): string {
+  const mode = request.headers['sec-fetch-mode']
+  const isScript = pathOf(request).startsWith('/api/') && mode !== undefined && mode !== 'navigate'
   return `${isScript ? 'Bearer' : 'Basic'} realm="portage-hub", charset="UTF-8"`
 }
 
