@@ -2,18 +2,13 @@
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
-/** The places of the navigation, in their order: address, name, and who finds them useful. */
+/** The places of the navigation, in their order. */
 export const SECTIONS = {
-  board: { address: '/', name: 'Board', for: 'everybody' },
-  apps: { address: '/apps', name: 'Apps', for: 'everybody' },
-  environments: { address: '/environments', name: 'Environments', for: 'everybody' },
-  promotions: { address: '/promotions', name: 'Promotions', for: 'everybody' },
-  nodes: { address: '/nodes', name: 'Nodes', for: 'everybody' },
-  audit: { address: '/audit', name: 'Audit', for: 'administrators' },
-  access: { address: '/access', name: 'Tokens and people', for: 'administrators' },
-  webhooks: { address: '/webhooks', name: 'Webhooks', for: 'administrators' },
-  storage: { address: '/storage', name: 'Storage', for: 'administrators' },
-  health: { address: '/health', name: 'Health', for: 'administrators' },
+  board: { address: '/', name: 'Board' },
+  apps: { address: '/apps', name: 'Apps' },
+  environments: { address: '/environments', name: 'Environments' },
+  promotions: { address: '/promotions', name: 'Promotions' },
+  nodes: { address: '/nodes', name: 'Nodes' },
 } as const
 export type Section = keyof typeof SECTIONS
 
@@ -27,7 +22,6 @@ export interface AssetAddresses {
 /** Who looks at the page. */
 export interface Visitor {
   readonly name: string
-  readonly isAdministrator: boolean
   /** What a form sends along, to show that this page made it. */
   readonly csrf: string
 }
@@ -70,7 +64,7 @@ export function page(frame: Frame, content: Html): Html {
       </head>
       <body class="${visitor ? 'framed' : 'bare'}">
         <a class="skip" href="#content">Skip to the content</a>
-        ${header(frame)} ${visitor && navigation(frame, visitor)}
+        ${header(frame)} ${visitor && navigation(frame)}
         <main id="content" tabindex="-1">${frame.notice && noticeOf(frame.notice)} ${content}</main>
         <footer>
           <small>Portage Hub ${frame.version} · <a href="/docs">API</a></small>
@@ -84,12 +78,12 @@ function header({ visitor }: Frame): Html {
     <a class="brand" href="/">${MARK}<span>Portage Hub</span></a>
     ${
       visitor &&
-      html`<form class="search" action="/search" role="search">
+      html`<form class="search" action="/apps" role="search">
           <input
             type="search"
             name="q"
-            aria-label="Search apps, builds, digests, commits, nodes and files"
-            placeholder="Search  /"
+            aria-label="Search apps"
+            placeholder="Search apps  /"
             autocomplete="off"
             aria-keyshortcuts="/"
           />
@@ -100,11 +94,8 @@ function header({ visitor }: Frame): Html {
   </header>`
 }
 
-function navigation({ section }: Frame, { isAdministrator }: Visitor): Html {
-  const shown = Object.entries(SECTIONS).filter(
-    ([, { for: whom }]) => whom === 'everybody' || isAdministrator,
-  )
-  const items = shown.map(
+function navigation({ section }: Frame): Html {
+  const items = Object.entries(SECTIONS).map(
     ([key, { address, name }]) =>
       html`<li><a href="${address}" ${key === section && CURRENT}>${name}</a></li>`,
   )

@@ -2,7 +2,6 @@
 import { STATUS_CODES } from 'node:http'
 import { urlencoded } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
-import { may } from '../../access/rights.ts'
 import type { Principal } from '../../access/rights.ts'
 import { ERRORS, HubError } from '../../errors.ts'
 import type { Hub } from '../../hub.ts'
@@ -58,7 +57,6 @@ export function visitorOf(response: Response): Visitor | null {
   const signedIn = response.locals['signedIn'] as SignedIn | undefined
   return {
     name: principal.name,
-    isAdministrator: may(principal, { to: 'administer' }),
     csrf: signedIn ? sessionCsrf(signedIn) : '',
   }
 }

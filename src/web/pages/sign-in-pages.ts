@@ -76,8 +76,7 @@ export function accountPage({
     <section>
       <h2>Password</h2>
       <form method="post" action="/account/password">
-        ${csrfField(csrf)}
-        <input type="hidden" name="username" value="${person.name}" autocomplete="username" />
+        ${csrfField(csrf)} ${nameForBrowsers(person.name)}
         ${
           needsCurrent &&
           html`<label
@@ -105,11 +104,13 @@ export function accountPage({
       <ul>
         ${sessions.map((one) => sessionItem(one, session.id, csrf))}
       </ul>
-      ${signOutForm(csrf)}
-      <form method="post" action="/sign-out">
-        ${csrfField(csrf)}<input type="hidden" name="everywhere" value="true" />
-        <button class="secondary">Sign out everywhere</button>
-      </form>
+      <div class="actions">
+        ${signOutForm(csrf)}
+        <form method="post" action="/sign-out">
+          ${csrfField(csrf)}<input type="hidden" name="everywhere" value="true" />
+          <button class="plain">Sign out everywhere</button>
+        </form>
+      </div>
     </section>`
 }
 
@@ -124,7 +125,7 @@ function sessionItem(session: SessionRow, current: string, csrf: string): Html {
       id === current
         ? html`(this one)`
         : html`<form method="post" action="/account/sessions/${id}/end">
-            ${csrfField(csrf)}<button class="secondary">End it</button>
+            ${csrfField(csrf)}<button class="plain">End it</button>
           </form>`
     }
   </li>`
@@ -136,6 +137,19 @@ function signOutForm(csrf: string): Html {
 
 function csrfField(csrf: string): Html {
   return html`<input type="hidden" name="csrf" value="${csrf}" />`
+}
+
+/** Nobody sees it: whatever keeps passwords for people learns whose this one is. */
+function nameForBrowsers(name: string): Html {
+  return html`<input
+    class="unseen"
+    name="username"
+    value="${name}"
+    autocomplete="username"
+    tabindex="-1"
+    aria-hidden="true"
+    readonly
+  />`
 }
 
 /** `release-manager of shop in staging`. */
