@@ -31,7 +31,7 @@ import { resumableRoutes } from './resumable-routes.ts'
 import { rollbackRoutes } from './rollback-routes.ts'
 import { guardSession } from './session.ts'
 import { signInLimit } from './sign-in-limit.ts'
-import { signInPageRoutes } from './sign-in-page-routes.ts'
+import { signInPages } from './pages/sign-in-pages.ts'
 import { ownSessionRoutes, signInRoutes } from './sign-in-routes.ts'
 import type { BlobSender } from './send-blob.ts'
 import { tokenRoutes } from './token-routes.ts'
@@ -65,7 +65,7 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
   const limit = signInLimit(hub)
-  app.use(openIdRoutes(hub, signInLimit(hub, true)), signInPageRoutes(hub, limit))
+  app.use(openIdRoutes(hub, signInLimit(hub, true)), signInPages(hub, limit))
   app.use('/api/v1', confineEnrolment, api(hub, blobs, limit))
   app.use(pages(hub))
   app.use(notFound)

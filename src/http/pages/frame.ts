@@ -98,7 +98,7 @@ export function refusalOf(error: unknown): Refusal {
 /** Does what a form asks for. Where that is refused the page is shown again, and tells why. */
 export async function orShowAgain(
   change: () => Promise<void>,
-  show: (refusal: Refusal) => Promise<void>,
+  show: (refusal: Refusal) => void | Promise<void>,
 ): Promise<void> {
   try {
     await change()

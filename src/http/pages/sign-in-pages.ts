@@ -1,18 +1,17 @@
 /** The pages of signing in and out, and of one's own account. */
 import { Router, urlencoded } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
-import { ERRORS, HubError } from '../errors.ts'
-import type { Hub } from '../hub.ts'
-import { grantsOf } from '../people/person.ts'
-import { endSession, endSessions, sessionsOf } from '../people/session.ts'
-import { setPassword } from '../people/set-password.ts'
-import { useSignInLink } from '../people/sign-in-link.ts'
-import { signIn } from '../people/sign-in.ts'
-import type { Html } from '../web/html.ts'
-import { accountPage, linkPage, signInPage, signOutPage } from '../web/pages/sign-in-pages.ts'
-import { nextPath } from './next-path.ts'
-import { answerPage } from './pages/frame.ts'
-import { parameter } from './request.ts'
+import type { Hub } from '../../hub.ts'
+import { grantsOf } from '../../people/person.ts'
+import { endSession, endSessions, sessionsOf } from '../../people/session.ts'
+import { setPassword } from '../../people/set-password.ts'
+import { useSignInLink } from '../../people/sign-in-link.ts'
+import { signIn } from '../../people/sign-in.ts'
+import type { Html } from '../../web/html.ts'
+import { accountPage, linkPage, signInPage, signOutPage } from '../../web/pages/sign-in-pages.ts'
+import { nextPath } from '../next-path.ts'
+import { answerPage, fieldsOf, orShowAgain } from './frame.ts'
+import { parameter } from '../request.ts'
 import {
   dropSession,
   entranceOf,
@@ -21,10 +20,10 @@ import {
   refuseForged,
   sessionCsrf,
   signedIn,
-} from './session.ts'
-import type { SignedIn } from './session.ts'
+} from '../session.ts'
+import type { SignedIn } from '../session.ts'
 
-export function signInPageRoutes(hub: Hub, limit: RequestHandler): Router {
+export function signInPages(hub: Hub, limit: RequestHandler): Router {
   const routes = Router()
   const form = urlencoded({ extended: false, limit: '16kb' })
   routes.get('/sign-in', (request, response) => {
@@ -118,7 +117,7 @@ async function accountOf(hub: Hub, found: SignedIn): Promise<Html> {
   return accountPage({ person, grants: grantsOf(person), session, sessions, csrf: sessionCsrf(found) })
 }
 
-/** Shows the page again with what was refused: people read no problem document. */
+/** Does what a form asks for; where that is refused the page is shown again, and tells why. */
 async function orShow(
   request: Request,
   response: Response,
@@ -126,22 +125,12 @@ async function orShow(
   content: Html,
   work: () => Promise<void>,
 ): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    const { status } = ERRORS[error.code]
-    answerPage(
-      request,
-      response,
-      { title, status, notice: { kind: 'refused', text: error.message } },
-      content,
-    )
-  }
+  await orShowAgain(work, (refusal) => {
+    answerPage(request, response, { title, ...refusal }, content)
+  })
 }
 
-/** A field of a form, once and as text. */
+/** A field of a form, as long as any may be; one that is not there is empty. */
 function field(request: Request, name: string): string {
-  const value = (request.body as Record<string, unknown> | undefined)?.[name]
-  return typeof value === 'string' ? value.slice(0, 2000) : ''
+  return (fieldsOf(request)[name] ?? '').slice(0, 2000)
 }
