@@ -1,7 +1,10 @@
 /** Promotions that wait: for checks, for people, for their time; what ends them, and what takes their place. */
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { advanceWaiting } from '../../src/environments/promote.ts'
 import { cliOf } from '../cli/support.ts'
+import { send } from '../support/raw-http.ts'
+import { openReceiver } from '../support/receiver.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
@@ -32,7 +35,10 @@ const released = async (hub: TestHub, environment: string) =>
   ).items.map(({ build }) => build)
 
 test('from the upload to production: checks, soak, two people, a freeze, the same bytes', async () => {
-  await using hub = await createTestHub()
+  await using receiver = await openReceiver()
+  await using hub = await createTestHub({ HUB_WEBHOOK_ALLOW: '127.0.0.1' })
+  const webhook = { url: receiver.url, types: ['promotion.requested'], environment: 'staging' }
+  expect((await hub.as().post('/api/v1/webhooks').send(webhook)).status).toBe(201)
   await put(hub, 'staging', {
     ...{ promote: 'automatic', checks: { commit: ['unit'], acceptance: ['functional'] } },
   })
@@ -43,13 +49,28 @@ test('from the upload to production: checks, soak, two people, a freeze, the sam
   const ci = await hub.token('developer', { name: 'ci' })
   // A Friday, 03:04.
   const uploaded = await upload(hub, 1, ci)
-  const id = uploaded.promotions[0]?.id ?? ''
-  expect(await show(hub, id)).toMatchObject({
+  const first = uploaded.promotions[0]?.id ?? ''
+  expect(await show(hub, first)).toMatchObject({
     ...{ state: 'checking', requestedBy: 'policy', policyVersion: 1 },
     detail:
       'The commit check "unit" was never reported. The acceptance check "functional" was never reported.',
   })
+  await check(hub, 1, 'unit', 'failed')
+  expect(await show(hub, first)).toMatchObject({
+    ...{ state: 'refused', detail: expect.stringContaining('The commit check "unit" failed.') as string },
+  })
+  expect(await released(hub, 'staging')).toEqual([])
   await check(hub, 1, 'unit', 'passed')
+  // The webhook asks for the acceptance check of what is requested anew, which is all that is missing.
+  await receiver.has(2)
+  const { data } = receiver.received[1]?.json as {
+    readonly data: { readonly subject: string; readonly rules: readonly { state: string; detail: string }[] }
+  }
+  expect(data).toMatchObject({ type: 'promotion.requested', app: 'shop', build: 1, environment: 'staging' })
+  expect(data.rules.filter(({ state }) => state === 'unmet').map(({ detail }) => detail)).toEqual([
+    'The acceptance check "functional" was never reported.',
+  ])
+  const id = data.subject
   await check(hub, 1, 'functional', 'running', 'acceptance')
   expect(await show(hub, id)).toMatchObject({
     ...{ state: 'checking', detail: 'The acceptance check "functional" is running.' },
@@ -103,6 +124,11 @@ test('from the upload to production: checks, soak, two people, a freeze, the sam
   )
   expect(production).toHaveLength(1)
   expect(production).toEqual(staging)
+  const { sha512 } = (await hub.as().get('/api/v1/apps/shop/builds/1')).body.tarball as { sha512: string }
+  for (const environment of ['staging', 'production']) {
+    const served = await send(hub.url, { path: `/distfiles/${environment}/hub-shop-1.0.0_p1.tar.gz` })
+    expect(createHash('sha512').update(served.body).digest('hex')).toBe(sha512)
+  }
 })
 
 test('a check that fails ends what waits for it, and one that passes later is asked for anew', async () => {
