@@ -63,15 +63,18 @@ test('the same promotion twice at once is one promotion', async () => {
   expect(await revisionOf(hub, 'production')).toBe(2)
 })
 
-test('a build goes through every environment in its order', async () => {
-  await using hub = await createTestHub({ HUB_ENVIRONMENTS: 'dev qa production' })
+test('a build goes through every environment in its order, two productions as well', async () => {
+  const order = ['dev', 'qa', 'production-eu', 'production-us']
+  await using hub = await createTestHub({ HUB_ENVIRONMENTS: order.join(' ') })
+  const { items } = (await hub.as().get('/api/v1/environments')).body as { items: { name: string }[] }
+  expect(items.map(({ name }) => name)).toEqual(order)
   await hub.upload('shop', BYTES, { build: '1' })
-  for (const environment of ['qa', 'production']) {
+  for (const environment of order.slice(1)) {
     const reply = await hub.promote('shop', 1, environment)
     expect(reply.body).toMatchObject({ status: 409, code: 'promotion.not_eligible' })
     expect(reply.body.rules).toMatchObject([{ code: 'environment.previous', state: 'unmet' }])
   }
-  for (const environment of ['dev', 'qa', 'production'])
+  for (const environment of order)
     expect((await hub.promote('shop', 1, environment)).status).toBe(201)
 })
 
