@@ -6,6 +6,19 @@ import { rule } from './verdict.ts'
 
 type Code = keyof typeof ERRORS
 
+/** What an archive may be refused for entry by entry, be it a tarball or the image of a package. */
+export const OF_ENTRIES = [
+  'archive.unsafe_path',
+  'archive.unsafe_name',
+  'archive.unsafe_link',
+  'archive.unsafe_type',
+  'archive.unsafe_mode',
+  'archive.duplicate_entry',
+  'archive.too_many_entries',
+  'archive.too_large_unpacked',
+  'archive.ratio_too_high',
+] as const
+
 export const problem = z
   .looseObject({
     type: z.string().meta({ examples: ['about:blank'] }),

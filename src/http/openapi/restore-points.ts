@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { announcementSchema } from '../../nodes/restore-point.ts'
 import { content, json, orDryRun, plus } from './operation.ts'
 import type { Answering, Noun } from './operation.ts'
+import { OF_ENTRIES } from './problem.ts'
 import * as values from './values.ts'
 
 const kind = z.enum(['binpkg', 'dump', 'info'])
@@ -170,15 +171,7 @@ export const restorePoints: Noun = {
         'binpkg.digest_mismatch',
         'binpkg.bad_signature',
         'archive.corrupt',
-        'archive.unsafe_path',
-        'archive.unsafe_name',
-        'archive.unsafe_link',
-        'archive.unsafe_type',
-        'archive.unsafe_mode',
-        'archive.duplicate_entry',
-        'archive.too_many_entries',
-        'archive.too_large_unpacked',
-        'archive.ratio_too_high',
+        ...OF_ENTRIES,
       ],
     },
     'restorePoints.list': {

@@ -4,6 +4,7 @@ import { CHUNK_TYPE, TUS_VERSION } from '../resumable-headers.ts'
 import { build } from './builds.ts'
 import { dryRunMark, json, plus } from './operation.ts'
 import type { Noun } from './operation.ts'
+import { OF_ENTRIES } from './problem.ts'
 import { promotion } from './promotions.ts'
 import * as values from './values.ts'
 
@@ -43,15 +44,7 @@ const REFUSALS = [
   'archive.no_program',
   'archive.corrupt',
   'archive.empty',
-  'archive.unsafe_path',
-  'archive.unsafe_name',
-  'archive.unsafe_link',
-  'archive.unsafe_type',
-  'archive.unsafe_mode',
-  'archive.duplicate_entry',
-  'archive.too_many_entries',
-  'archive.too_large_unpacked',
-  'archive.ratio_too_high',
+  ...OF_ENTRIES,
   'recipe.invalid',
   'recipe.not_in_tarball',
   'recipe.forbidden',
