@@ -13,14 +13,14 @@ import type { AppRow } from '../../records/apps.ts'
 import type { BuildOnNodes } from '../../records/nodes.ts'
 import type { StandingBuild } from '../../records/releases.ts'
 import { HUB_VERSION } from '../../version.ts'
-import { boardPage, boardPart } from '../../web/pages/board-page.ts'
+import { boardPage } from '../../web/pages/board-page.ts'
 import type { Board, BoardCell, BoardEnvironment } from '../../web/pages/board-page.ts'
 import { principalOf } from '../auth.ts'
 import { visibleApps } from '../build-routes.ts'
 import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
 import { appJson, holdJson, releaseJson } from '../representations.ts'
-import { pageRequest, query } from '../request.ts'
-import { answerPage, answerPart, nextPage, visitorOf, wantsPage } from './frame.ts'
+import { pageRequest } from '../request.ts'
+import { answerPage, nextPage, visitorOf, wantsPage } from './frame.ts'
 
 /** So many holds of an app are looked at; the page of the app has all. */
 const SHOWN_HOLDS = 20
@@ -34,8 +34,7 @@ export function boardPages(hub: Hub): Router {
       ...(await readBoard(hub, principalOf(response), apps.items)),
       ...{ address: request.originalUrl, next: nextPage(request, apps.nextCursor) },
     }
-    if (query(request, 'part') === 'board') answerPart(response, boardPart(board))
-    else answerPage(request, response, { title: 'Board', section: 'board' }, boardPage(board))
+    answerPage(request, response, { title: 'Board', section: 'board' }, boardPage(board))
   })
   return routes
 }

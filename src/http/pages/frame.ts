@@ -36,11 +36,6 @@ export function answerPage(
   response.send(page(frame, content).toString())
 }
 
-/** Answers with a part of a page, which takes the place of the one that asked. */
-export function answerPart(response: Response, part: Html): void {
-  response.set('Cache-Control', 'no-store').type('text/html; charset=utf-8').send(part.toString())
-}
-
 /** The address of the page after this one; null after the last. */
 export function nextPage(request: Request, cursor: string | null): string | null {
   if (cursor === null) return null

@@ -4,7 +4,7 @@ import type { Release } from '../../http/openapi/environments.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { Promotion } from '../../http/openapi/promotions.ts'
 import type { VerdictAnswer } from '../../http/openapi/verdict.ts'
-import { empty, heading, pager, state, table, theirs, time } from '../components.ts'
+import { empty, heading, live, pager, state, table, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import { buildAddress, stateOfPromotion, uploadCommand, wordsOfHold } from './words.ts'
@@ -12,7 +12,7 @@ import { buildAddress, stateOfPromotion, uploadCommand, wordsOfHold } from './wo
 export interface Board {
   readonly environments: readonly BoardEnvironment[]
   readonly rows: readonly BoardRow[]
-  /** Its own, by which the part that is alive asks for itself again. */
+  /** Its own, by which it asks for itself again when something changes. */
   readonly address: string
   /** The address of the apps after these. */
   readonly next: string | null
@@ -51,17 +51,12 @@ const FOLLOWED = [
   ...['build.archived', 'check.recorded', 'promotion.requested', 'promotion.moved', 'promotion.approved'],
   ...['promotion.insisted', 'release.published', 'release.withdrawn', 'hold.set', 'hold.lifted'],
   ...['yank.set', 'yank.lifted', 'policy.set'],
-].join(' ')
+]
 
 /** So many holds stand in a cell; the others are a link. */
 const MOST_HOLDS = 3
 
 export function boardPage(board: Board): Html {
-  return html`${heading('Board')} ${boardPart(board)}`
-}
-
-/** The part that follows the hub. */
-export function boardPart(board: Board): Html {
   const { environments, rows, next, now, hubUrl } = board
   const columns = [
     { title: 'App', cell: ({ app }: BoardRow) => appCell(app) },
@@ -74,22 +69,9 @@ export function boardPart(board: Board): Html {
     'There is no app that you may see. The first upload of one makes it.',
     uploadCommand(hubUrl, 'shop'),
   )
-  return html`<div
-    id="board"
-    hx-get="${ownPart(board.address)}"
-    hx-trigger="hub:changed throttle:1s"
-    hx-swap="outerHTML"
-    data-live="${FOLLOWED}"
-  >
-    ${rows.length > 0 && places(environments, now)} ${table('Apps and environments', columns, rows, nothing)}
-    ${pager(next, 'More apps')}
-  </div>`
-}
-
-function ownPart(address: string): string {
-  const own = new URL(address, 'http://hub')
-  own.searchParams.set('part', 'board')
-  return `/${own.search}`
+  const content = html`${rows.length > 0 && places(environments, now)}
+  ${table('Apps and environments', columns, rows, nothing)} ${pager(next, 'More apps')}`
+  return html`${heading('Board')} ${live('board', board.address, FOLLOWED, content)}`
 }
 
 /** The environments in their order, and whether they take anything now. */
