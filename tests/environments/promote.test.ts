@@ -74,8 +74,7 @@ test('a build goes through every environment in its order, two productions as we
     expect(reply.body).toMatchObject({ status: 409, code: 'promotion.not_eligible' })
     expect(reply.body.rules).toMatchObject([{ code: 'environment.previous', state: 'unmet' }])
   }
-  for (const environment of order)
-    expect((await hub.promote('shop', 1, environment)).status).toBe(201)
+  for (const environment of order) expect((await hub.promote('shop', 1, environment)).status).toBe(201)
 })
 
 test('a refused promotion is recorded with its cause, and publishes nothing', async () => {
