@@ -97,3 +97,51 @@ test('memory does not grow with what is signed piece by piece', async () => {
   await key.signStream(pieces(), NOW)
   expect(largest - before).toBeLessThan(32 << 20)
 })
+
+test('a reader that errs ends the signing with its error', async () => {
+  await using folder = await temporaryFolder()
+  const key = await SigningKey.open(folder.path, 'hub.key', 'x', NOW)
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    yield await Promise.resolve(PAYLOAD)
+    throw new Error('the disk is gone')
+  }
+  await expect(key.signStream(pieces(), NOW)).rejects.toThrow('the disk is gone')
+})
+
+test('a clear-signed text is known again, and no other: not one byte may change', async () => {
+  await using folder = await temporaryFolder()
+  const key = await SigningKey.open(folder.path, 'hub.key', 'x', NOW)
+  const other = await SigningKey.open(folder.path, 'binhost.key', 'y', NOW)
+  const text = await key.clearSign('DATA a 1\n- dashed\n', NOW)
+  expect(text).toMatch(
+    /^-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nDATA a 1\n- - dashed\n-----BEGIN PGP SIGNATURE-----\n/,
+  )
+  expect(await key.hasClearSigned(text, NOW)).toBe(true)
+  expect(await other.hasClearSigned(text, NOW)).toBe(false)
+  for (let at = 0; at < text.length; at++) {
+    for (const bit of [1, 32]) {
+      const changed = Buffer.from(text)
+      changed[at] = (changed[at] ?? 0) ^ bit
+      expect([at, bit, await key.hasClearSigned(changed.toString('utf8'), NOW)]).toEqual([at, bit, false])
+    }
+  }
+})
+
+testWith('gpg')('GnuPG takes both kinds of signature, and refuses them for other bytes', async () => {
+  await using folder = await temporaryFolder()
+  const key = await SigningKey.open(folder.path, 'binhost.key', 'x', NOW)
+  const gpg = gpgWith(folder.path, key.publicKey)
+  const detached = await key.signStream(Readable.from([PAYLOAD]), NOW)
+  expect(gpg.verify(detached, PAYLOAD)).toBe(true)
+  expect(gpg.verify(detached, Buffer.from('another'))).toBe(false)
+  const clear = await key.clearSign('DATA a 1\nDATA b 2\n', NOW)
+  expect(gpg.verify(clear)).toBe(true)
+  expect(gpg.verify(clear.replace('b 2', 'b 3'))).toBe(false)
+})
+
+test('a key that cannot be read stops the start: a new one would make all nodes distrust the hub', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'hub.key'), 'no key')
+  await expect(SigningKey.open(folder.path, 'hub.key', 'x', NOW)).rejects.toThrow()
+  expect(await readFile(join(folder.path, 'hub.key'), 'utf8')).toBe('no key')
+})
