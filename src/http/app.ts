@@ -56,6 +56,8 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
     helmet({
       contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
       crossOriginResourcePolicy: { policy: 'same-site' },
+      // With none at all, browsers name `null` as the origin of a form, and no form of ours would be taken.
+      referrerPolicy: { policy: 'same-origin' },
       strictTransportSecurity: hub.config.tlsCert !== null,
     }),
   )

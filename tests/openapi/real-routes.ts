@@ -15,12 +15,17 @@ interface Layer {
 
 /** `GET /apps/{app}`: every method and path below /api/v1, in the manner of OpenAPI. */
 export function realRoutes(hub: Hub): readonly string[] {
+  return everyRoute(hub)
+    .filter((call) => call.includes(' /api/v1/'))
+    .map((call) => call.replace(' /api/v1/', ' /').replaceAll(/[:*](\w+)/g, '{$1}'))
+}
+
+/** `GET /apps/:app`: every method and path, in the manner of Express. */
+export function everyRoute(hub: Hub): readonly string[] {
   const { stack } = createApp(hub, new BlobSender(hub)).router as unknown as {
     readonly stack: readonly Layer[]
   }
   return [...new Set(routesOf(stack, ''))]
-    .filter((call) => call.includes(' /api/v1/'))
-    .map((call) => call.replace(' /api/v1/', ' /').replaceAll(/[:*](\w+)/g, '{$1}'))
 }
 
 function routesOf(stack: readonly Layer[], base: string): readonly string[] {

@@ -1,0 +1,41 @@
+/** Every page, by its route, with the addresses at which it is looked at. */
+
+/** What answers a GET and is no page of ours. */
+export const NO_PAGES: readonly string[] = [
+  ...['/healthz', '/readyz', '/ci.sh', '/enroll.sh', '/enroll.sh.asc', '/nodes/:node/etc/portage/*path'],
+  ...['/keys/hub.asc', '/keys/binhost.asc', '/keys/statement.json'],
+  // The page of the API is swagger-ui's.
+  ...['/docs', '/docs/api-docs.css', '/docs/api-docs.js'],
+  // They lead to somebody else's pages, and back.
+  ...['/sign-in/openid', '/sign-in/openid/callback'],
+]
+
+/** Parameters as `:name`, to be filled in by `addressOf`. Without addresses of its own a route is one. */
+export const PAGES: Readonly<Record<string, readonly string[]>> = {
+  '/': ['/'],
+  '/account': ['/account'],
+  '/apps': ['/apps', '/apps?q=none-has-this'],
+  '/apps/:app': ['/apps/:app', '/apps/cart'],
+  '/apps/:app/builds/:build': ['/apps/:app/builds/:build', '/apps/:app/builds/1', '/apps/:app/builds/2'],
+  '/components': ['/components'],
+  '/environments': ['/environments'],
+  '/environments/:environment': ['/environments/:environment', '/environments/staging'],
+  '/environments/:environment/revisions': ['/environments/:environment/revisions'],
+  '/environments/:environment/revisions/:revision': ['/environments/:environment/revisions/:revision'],
+  '/nodes': ['/nodes', '/nodes?drifted=true'],
+  '/nodes/:node': ['/nodes/:node', '/nodes/idle', '/nodes/db1'],
+  '/nodes/:node/rollback': ['/nodes/:node/rollback?app=:app&restorePoint=:point'],
+  '/promotions': ['/promotions?state=all', '/promotions?app=none'],
+  '/promotions/:promotion': ['/promotions/:promotion'],
+  '/sign-in': ['/sign-in'],
+  '/sign-in/:link': ['/sign-in/no-link-at-all'],
+  '/sign-out': ['/sign-out'],
+}
+
+export function addressOf(address: string, parameters: Readonly<Record<string, string>>): string {
+  return address.replaceAll(/:([a-z]+)/gi, (_whole, name: string) => {
+    const value = parameters[name]
+    if (value === undefined) throw new Error(`the hub of these tests has no ${name}`)
+    return value
+  })
+}
