@@ -31,6 +31,7 @@ import type { Disk } from './storage/disk.ts'
 import { UNWATCHED } from './steps.ts'
 import type { Steps } from './steps.ts'
 import { EventStreams } from './events/event-streams.ts'
+import { ChainWatch } from './audit/chain-watch.ts'
 import { IssuerKeys } from './access/issuer-keys.ts'
 import { providerFetch } from './access/provider-fetch.ts'
 import { Arrivals } from './nodes/arrivals.ts'
@@ -65,6 +66,8 @@ export interface Hub extends AsyncDisposable {
   readonly limits: ArchiveLimits
   /** The program of nodes, to be published in each overlay; null: none came with this hub. */
   readonly hubNode: Buffer | null
+  /** When the chain of the audit was followed last, and what was found. */
+  readonly chainWatch: ChainWatch
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
   readonly passwords: Passwords
@@ -129,6 +132,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     ...parts,
     limits,
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
+    chainWatch: new ChainWatch(parts),
     turns: new Turns(),
     issuerKeys: new IssuerKeys(clock, askProvider),
     openIdProvider: new OpenIdProvider({ clock, config }, askProvider),

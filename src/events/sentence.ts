@@ -72,7 +72,12 @@ const SENTENCES: Readonly<Record<ChangeType, Sentence>> = {
 
 /** `shop build 45 is held in production, by ada.` */
 export function headlineOf(event: HubEvent): string {
-  return `${SENTENCES[event.type](event)}, by ${event.actor}.`
+  return `${happeningOf(event)}, by ${event.actor}.`
+}
+
+/** The same without who did it, for where that stands beside it. */
+export function happeningOf(event: HubEvent): string {
+  return SENTENCES[event.type](event)
 }
 
 export interface Link {

@@ -16,21 +16,22 @@ import type { AuditRecord } from './openapi/audit.ts'
 
 const ROWS_AT_ONCE = 500
 
-export function auditRoutes(hub: Pick<Hub, 'records'>): Router {
+export function auditRoutes(hub: Pick<Hub, 'records' | 'chainWatch'>): Router {
   const routes = Router()
   routes.get('/audit', async (request, response) => {
     authorize(response, { to: 'administer' })
-    const page = await hub.records.audit.list(filterOf(request), numberedPageRequest(request))
+    const page = await hub.records.audit.list(auditFilterOf(request), numberedPageRequest(request))
     sendPage(request, response, page, auditJson)
   })
   routes.get('/audit/export', async (request, response) => {
     authorize(response, { to: 'administer' })
     const range = { after: countOf(request, 'after') ?? 0, limit: countOf(request, 'limit') ?? Infinity }
-    await sendExport(hub, filterOf(request), range, response)
+    await sendExport(hub, auditFilterOf(request), range, response)
   })
   routes.get('/audit/verify', async (request, response) => {
     authorize(response, { to: 'administer' })
-    const { faults, head } = await verifyChain(hub.records, headOf(query(request, 'head')))
+    const kept = headOf(query(request, 'head'))
+    const { faults, head } = await (kept ? verifyChain(hub.records, kept) : hub.chainWatch.follow())
     response.json({ ok: faults.length === 0, head, faults })
   })
   return routes
@@ -65,8 +66,8 @@ async function sendExport(
   response.end()
 }
 
-/** @throws {HubError} `request.invalid`. */
-function filterOf(request: Request): AuditFilter {
+/** What `?type=`, `?app=` and the others say. @throws {HubError} `request.invalid`. */
+export function auditFilterOf(request: Request): AuditFilter {
   const type = query(request, 'type')
   if (type !== null && !Object.hasOwn(CHANGES, type))
     throw new HubError('request.invalid', `?type= is one of ${Object.keys(CHANGES).join(', ')}`)
@@ -79,7 +80,7 @@ function filterOf(request: Request): AuditFilter {
   }
 }
 
-function countOf(request: Request, name: string): number | null {
+export function countOf(request: Request, name: string): number | null {
   const text = query(request, name)
   if (text === null || /^[0-9]{1,15}$/.test(text)) return text === null ? null : Number(text)
   throw new HubError('request.invalid', `?${name}= is a number`)

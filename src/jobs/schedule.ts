@@ -5,6 +5,7 @@ import { promoteWhatWaited } from '../environments/promote-upload.ts'
 import type { Hub } from '../hub.ts'
 import { collectBinpkgs } from './collect-binpkgs.ts'
 import { collectUploads } from './collect-uploads.ts'
+import { followAudit } from './follow-audit.ts'
 import { pruneDeliveries } from './prune-deliveries.ts'
 import { pruneExchanges } from './prune-exchanges.ts'
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts'
@@ -25,6 +26,7 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
   { at: '31 4 * * *', name: 'prune restore points', job: pruneRestorePoints },
   { at: '43 4 * * *', name: 'prune deliveries of webhooks', job: pruneDeliveries },
   { at: '37 4 * * *', name: 'collect binary packages', job: collectBinpkgs },
+  { at: '47 4 * * *', name: 'follow the audit', job: followAudit },
   { at: '* * * * *', name: 'catch up overlays', job: catchUpOverlays },
   { at: '* * * * *', name: 'tend keys', job: tendKeys },
 ]

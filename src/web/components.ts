@@ -170,9 +170,10 @@ export function empty(text: string, command: string | null = null): Html {
   </div>`
 }
 
-/** From one page of a list to the next. */
-export function pager(next: string | null, label = 'Older'): Html {
+/** From one page of a list to the next, and where there is a way back, to the one before. */
+export function pager(next: string | null, label = 'Older', previous: string | null = null): Html {
   return html`<nav class="pager" aria-label="Pages">
+    ${previous !== null && html`<a href="${previous}" rel="prev">Newer</a>`}
     ${next !== null && html`<a href="${next}" rel="next">${label}</a>`}
   </nav>`
 }
@@ -285,7 +286,7 @@ export function field(
   }: {
     readonly name: string
     readonly value?: string
-    readonly type?: 'text' | 'password' | 'search' | 'number' | 'email'
+    readonly type?: 'text' | 'password' | 'search' | 'number' | 'email' | 'date'
     readonly help?: string | null
     readonly isRequired?: boolean
     readonly autocomplete?: string

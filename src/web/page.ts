@@ -2,6 +2,13 @@
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
+interface Place {
+  readonly address: string
+  readonly name: string
+  /** Offered to administrators alone: nobody else may look at it. */
+  readonly isForAdministrators?: true
+}
+
 /** The places of the navigation, in their order. */
 export const SECTIONS = {
   board: { address: '/', name: 'Board' },
@@ -9,7 +16,8 @@ export const SECTIONS = {
   environments: { address: '/environments', name: 'Environments' },
   promotions: { address: '/promotions', name: 'Promotions' },
   nodes: { address: '/nodes', name: 'Nodes' },
-} as const
+  audit: { address: '/audit', name: 'Audit', isForAdministrators: true },
+} as const satisfies Readonly<Record<string, Place>>
 export type Section = keyof typeof SECTIONS
 
 /** Where the browser finds styles, script and icon: addresses with a digest, which never change what they are. */
@@ -24,6 +32,8 @@ export interface Visitor {
   readonly name: string
   /** What a form sends along, to show that this page made it. */
   readonly csrf: string
+  /** They may administer the hub. */
+  readonly administers: boolean
 }
 
 /** Something to be told above the content: what was done, or what was refused. */
@@ -94,14 +104,27 @@ function header({ visitor }: Frame): Html {
   </header>`
 }
 
-function navigation({ section }: Frame): Html {
-  const items = Object.entries(SECTIONS).map(
-    ([key, { address, name }]) =>
-      html`<li><a href="${address}" ${key === section && CURRENT}>${name}</a></li>`,
-  )
+function navigation({ section, visitor }: Frame): Html {
+  const places = Object.entries<Place>(SECTIONS)
+  const itemsOf = (isForAdministrators: boolean) =>
+    places
+      .filter(([, place]) => (place.isForAdministrators ?? false) === isForAdministrators)
+      .map(
+        ([key, { address, name }]) =>
+          html`<li><a href="${address}" ${key === section && CURRENT}>${name}</a></li>`,
+      )
   return html`<nav id="menu" class="sections" aria-label="Sections" popover>
     <ul>
-      ${items}
+      ${itemsOf(false)}
+      ${
+        visitor?.administers === true &&
+        html`<li class="group">
+          <span id="administration">Administration</span>
+          <ul aria-labelledby="administration">
+            ${itemsOf(true)}
+          </ul>
+        </li>`
+      }
     </ul>
   </nav>`
 }

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { urlencoded } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
+import { may } from '../../access/rights.ts'
 import type { Principal } from '../../access/rights.ts'
 import { ERRORS, HubError } from '../../errors.ts'
 import type { Hub } from '../../hub.ts'
@@ -53,6 +54,7 @@ export function visitorOf(response: Response): Visitor | null {
   return {
     name: principal.name,
     csrf: signedIn ? sessionCsrf(signedIn) : '',
+    administers: may(principal, { to: 'administer' }),
   }
 }
 
@@ -147,6 +149,8 @@ const DONE = {
   changed: 'It is changed.',
   removed: 'It is gone.',
   sent: 'It is sent again.',
+  followed: 'The chain was followed.',
+  following: 'The chain is being followed; load the page again to see how far.',
 } as const satisfies Readonly<Record<string, string>>
 export type Done = keyof typeof DONE
 

@@ -3,6 +3,7 @@ import { Router } from 'express'
 import type { Hub } from '../../hub.ts'
 import { componentsPage } from '../../web/pages/components-page.ts'
 import { appsPages } from './apps-pages.ts'
+import { auditPages } from './audit-pages.ts'
 import { boardPages } from './board-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
@@ -17,5 +18,6 @@ export function pages(hub: Hub): Router {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
+  routes.use(auditPages(hub))
   return routes
 }
