@@ -20,6 +20,10 @@ const CHECKS = {
 
 const VERBS = {
   start: { help: 'run the hub', run: startHub },
+  demo: {
+    help: 'run a hub to look at, with apps, people and simulated nodes: demo [options]',
+    run: startDemo,
+  },
   cli: { help: 'run the command line: cli <command> [options]', run: runCommandLine },
   test: { help: 'run the tests: test [file or name …]', run: (args) => runTool([VITEST, 'run', ...args]) },
   'test:portage': { help: 'run the tests that need a Portage checkout (PORTAGE_SRC)', run: testWithPortage },
@@ -38,7 +42,7 @@ async function main([name = '', ...args]) {
     say(usage())
     return 2
   }
-  const needsDev = name !== 'start' && name !== 'cli'
+  const needsDev = !['start', 'demo', 'cli'].includes(name)
   await ensureInstalled(needsDev)
   return verb.run(needsDev && args[0] === '--' ? args.slice(1) : args)
 }
@@ -48,20 +52,24 @@ function usage() {
   return ['usage: node scripts/run.mjs <verb> [arguments]', ...lines].join('\n')
 }
 
-/** Relative paths mean the caller's folder, so the hub and the command line stay in it. */
 function startHub(args) {
-  const command = [
-    '--import',
-    new URL('stop-with-launcher.mjs', import.meta.url).href,
-    path.join(root, 'src/main.ts'),
-  ]
+  return runServer('src/main.ts', args)
+}
+
+function startDemo(args) {
+  return runServer('src/cli.ts', ['demo', ...args])
+}
+
+/** Relative paths mean the caller's folder, so the hub and the command line stay in it. */
+function runServer(file, args) {
+  const command = ['--import', new URL('stop-with-launcher.mjs', import.meta.url).href, path.join(root, file)]
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc']
   return runProgram(findNode(), [...command, ...args], { stdio, env: environment() }, stopWithNpm)
 }
 
 /** `npm start` killed outright would leave the hub behind: nobody tells us, but our parent is another one then. */
 function stopWithNpm(hub) {
-  if (process.env.npm_lifecycle_event !== 'start') return
+  if (!['start', 'demo'].includes(process.env.npm_lifecycle_event)) return
   const npm = process.ppid
   setInterval(() => {
     if (process.ppid !== npm) hub.kill('SIGTERM')

@@ -7,6 +7,7 @@ import { addBuild } from './build.ts'
 import { addBuilds } from './builds.ts'
 import { addCheck, addChecks } from './check.ts'
 import { addConfig } from './config.ts'
+import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
 import { addEvents } from './events.ts'
@@ -60,7 +61,7 @@ const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> 
   ],
   'Nodes:': [addNodes, addRollback],
   'Access:': [addToken, addPeople, addTrust, addWhoami, addKey, addAudit, addEvents, addWebhook],
-  'On this host:': [addServe, addConfig, addVerify, addRebuild, addDoctor],
+  'On this host:': [addServe, addDemo, addConfig, addVerify, addRebuild, addDoctor],
 }
 
 /** The overview names commands and what is below them; how one is called, its own help says. */

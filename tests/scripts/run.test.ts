@@ -28,6 +28,13 @@ test('start runs the hub with its arguments, in the caller’s folder, and ends 
   expect(JSON.parse(ended.stdout)).toEqual({ args: ['--port', 'a b'], cwd: checkout.folder, noColor: '1' })
 })
 
+test('demo runs the command of that name, and needs no development packages', async () => {
+  await using checkout = await makeCheckout({ installed: true, cli: SHOW })
+  const ended = await checkout.run(['demo', '--seed', '3'])
+  expect(ended.status).toBe(3)
+  expect(JSON.parse(ended.stdout)).toMatchObject({ args: ['demo', '--seed', '3'] })
+})
+
 test('a stop signal reaches the hub, and the launcher ends with the hub’s exit status', async () => {
   await using checkout = await makeCheckout({ installed: true, main: SERVE })
   const launcher = checkout.start(['start', checkout.path('note')])

@@ -54,7 +54,12 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   // Pages show what the API answers, by its types.
   web: { calls: ['web', ...ROOMS, ...PURE, ...COMMON], names: ['hub', 'http', 'jobs', ...KEEPING] },
   // Commands speak HTTP; those that work on the data folder itself go through the hub, without a server.
-  cli: { calls: ['cli', 'main', 'hub', 'jobs', ...ROOMS, ...PURE, ...COMMON], names: ['http', ...KEEPING] },
+  cli: {
+    calls: ['cli', 'main', 'hub', 'demo', 'jobs', ...ROOMS, ...PURE, ...COMMON],
+    names: ['http', ...KEEPING],
+  },
+  // It starts a hub, and then asks it by HTTP like everybody else.
+  demo: { calls: ['demo', 'hub', ...PURE, ...COMMON], names: [] },
   jobs: { calls: ['jobs', ...ROOMS, ...KEEPING, ...PURE, ...COMMON], names: ['hub'] },
   ...Object.fromEntries(
     ROOMS.map((room, index) => [
