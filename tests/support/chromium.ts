@@ -80,3 +80,14 @@ export async function signIn({ page }: Window, name: string, path = '/'): Promis
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.waitForURL(path)
 }
+
+/** What makes the page scroll to the side, if it does. */
+export async function whatIsTooWide(page: Page): Promise<readonly string[]> {
+  return await page.evaluate<readonly string[]>(`(() => {
+    const { scrollWidth, clientWidth } = document.documentElement
+    if (scrollWidth <= clientWidth) return []
+    const wide = [...document.querySelectorAll('main *')]
+      .find((one) => one.getBoundingClientRect().right > clientWidth + 1)
+    return [scrollWidth + ' pixels wide, by ' + (wide ? wide.outerHTML.slice(0, 160) : 'something')]
+  })()`)
+}

@@ -1,45 +1,23 @@
 /** What holds for every page: it fits, is silent, asks nobody else, and can be used by everybody. */
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
 import { everyRoute } from '../../openapi/real-routes.ts'
-import { openChromium, openWindow, signIn, WIDTHS } from '../../support/chromium.ts'
-import type { Window } from '../../support/chromium.ts'
+import { openWindow, signIn, WIDTHS, whatIsTooWide } from '../../support/chromium.ts'
 import { testWith } from '../../support/programs.ts'
 import { createTestHub } from '../../support/test-hub.ts'
-import { createLivedInHub } from './lived-in-hub.ts'
-import type { LivedInHub } from './lived-in-hub.ts'
 import { addressOf, NO_PAGES, PAGES } from './pages.ts'
+import { onePlace } from './place.ts'
 
 const inChromium = testWith('chromium')
 /** Each once: the colours of both schemes, and both forms of the page. */
 const AXE_WIDTHS = { light: 390, dark: 1280 }
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
-interface Place {
-  readonly chromium: Browser
-  readonly lived: LivedInHub
-  /** Of an administrator. */
-  readonly window: Window
-  /** Of somebody who has not signed in. */
-  readonly outside: Window
-}
-
-let place: Promise<Place> | undefined
-
-async function openPlace(): Promise<Place> {
-  const chromium = await openChromium()
-  const lived = await createLivedInHub()
-  const window = await openWindow(chromium, lived.hub)
-  await signIn(window, 'ada')
-  return { chromium, lived, window, outside: await openWindow(chromium, lived.hub) }
-}
-
-afterAll(async () => {
-  if (!place) return
-  const { chromium, lived } = await place
-  await chromium.close()
-  await lived[Symbol.asyncDispose]()
+const openPlace = onePlace(undefined, async (chromium, { hub }) => {
+  const administrator = await openWindow(chromium, hub)
+  await signIn(administrator, 'ada')
+  return { administrator, nobody: await openWindow(chromium, hub) }
 })
 
 test('every route of the hub that answers with a page is looked at', async () => {
@@ -55,8 +33,8 @@ for (const [route, addresses] of Object.entries(PAGES))
   inChromium(
     `${route} fits every screen in light and dark, says nothing to the console, and axe finds no fault`,
     async () => {
-      const { lived, ...windows } = await (place ??= openPlace())
-      const window = route.startsWith('/sign-in') ? windows.outside : windows.window
+      const { lived, windows } = await openPlace()
+      const window = route.startsWith('/sign-in') ? windows.nobody : windows.administrator
       window.faults.length = 0
       const found: string[] = []
       for (const address of addresses)
@@ -76,23 +54,12 @@ async function look(page: Page, address: string): Promise<readonly string[]> {
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 })
       const where = `${address} at ${String(width)} in ${colorScheme}`
-      found.push(...(await widerThan(page)).map((what) => `${where}: ${what}`))
+      found.push(...(await whatIsTooWide(page)).map((what) => `${where}: ${what}`))
       if (width === AXE_WIDTHS[colorScheme])
         found.push(...(await faultsOf(page)).map((what) => `${where}: ${what}`))
     }
   }
   return found
-}
-
-/** What makes the page scroll to the side, if it does. */
-async function widerThan(page: Page): Promise<readonly string[]> {
-  return await page.evaluate<readonly string[]>(`(() => {
-    const { scrollWidth, clientWidth } = document.documentElement
-    if (scrollWidth <= clientWidth) return []
-    const wide = [...document.querySelectorAll('main *')]
-      .find((one) => one.getBoundingClientRect().right > clientWidth + 1)
-    return [scrollWidth + ' pixels wide, by ' + (wide ? wide.outerHTML.slice(0, 160) : 'something')]
-  })()`)
 }
 
 async function faultsOf(page: Page): Promise<readonly string[]> {
