@@ -1,4 +1,5 @@
 /** The application: every address but those that nodes poll (`node-door.ts`). */
+import compression from 'compression'
 import express from 'express'
 import type { Express } from 'express'
 import helmet from 'helmet'
@@ -67,12 +68,18 @@ export function createApp(hub: Hub, blobs: BlobSender): Express {
   app.use(identify(hub))
   app.use(nodeSetupRoutes(hub), ciProgramRoutes())
   const limit = signInLimit(hub)
+  app.use(compression({ filter: (_request, response) => isPage(response) }))
   app.use(openIdRoutes(hub, signInLimit(hub, true)), signInPages(hub, limit))
   app.use('/api/v1', confineEnrolment, api(hub, blobs, limit))
   app.use(pages(hub))
   app.use(notFound)
   app.use(errorHandler(hub))
   return app
+}
+
+/** Bytes of packages are compressed already, events must not wait, and a list of the API is for programs nearby. */
+function isPage(response: Pick<express.Response, 'getHeader'>): boolean {
+  return String(response.getHeader('Content-Type')).startsWith('text/html')
 }
 
 function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): express.Router {

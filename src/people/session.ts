@@ -156,14 +156,26 @@ async function removeBySecret(records: Records, secret: string): Promise<void> {
   if (session) await records.sessions.remove(session.id)
 }
 
-/** What a page or a script of the hub shows with every change, and another site cannot know. It needs no row of its own. */
+/**
+ * What a page or a script of the hub shows with every change, and another site cannot know. It needs no row of its own, and
+ * is another one each time: of a page that is compressed, its length would tell letter by letter one that stays (BREACH).
+ */
 export function csrfToken(secret: string): string {
-  return createHmac('sha256', secret).update('portage-hub csrf').digest('base64url')
+  const nonce = randomBytes(CSRF_NONCE_BYTES)
+  return Buffer.concat([nonce, csrfMac(secret, nonce)]).toString('base64url')
 }
 
 export function isCsrfToken(secret: string, given: string): boolean {
-  const [expected, got] = [Buffer.from(csrfToken(secret)), Buffer.from(given)]
+  const bytes = Buffer.from(given, 'base64url')
+  const [nonce, got] = [bytes.subarray(0, CSRF_NONCE_BYTES), bytes.subarray(CSRF_NONCE_BYTES)]
+  const expected = csrfMac(secret, nonce)
   return expected.length === got.length && timingSafeEqual(expected, got)
+}
+
+const CSRF_NONCE_BYTES = 16
+
+function csrfMac(secret: string, nonce: Buffer): Buffer {
+  return createHmac('sha256', secret).update('portage-hub csrf').update(nonce).digest()
 }
 
 function digest(secret: string): string {

@@ -1,8 +1,9 @@
 /** What is around every page, and refusals as pages. */
 import { expect, test } from 'vitest'
+import { CHEAP, signedInAs } from '../support/browser.ts'
 import { send } from '../support/raw-http.ts'
 import { createTestHub } from '../support/test-hub.ts'
-import { AS_BROWSER } from './support.ts'
+import { AS_BROWSER, sendForm } from './support.ts'
 
 test('whoever has not signed in is sent to do so, and comes back', async () => {
   await using hub = await createTestHub()
@@ -22,6 +23,23 @@ test('a page tells who looks and what was done, in words of its own', async () =
   expect((await page('?done=approved')).text).toContain('You have approved it.')
   for (const word of ['%3Cscript%3E', '__proto__', 'constructor', 'toString'])
     expect((await page(`?done=${word}`)).text).toBe(plain.text)
+})
+
+test('a page is compressed for who takes it, and what its forms carry is another word each time', async () => {
+  await using hub = await createTestHub({}, CHEAP)
+  const browser = await signedInAs(hub, 'ada')
+  const page = await browser.agent.get('/account').set({ ...AS_BROWSER, 'Accept-Encoding': 'gzip' })
+  expect(page.headers).toMatchObject({
+    'content-encoding': 'gzip',
+    vary: expect.stringContaining('Accept-Encoding'),
+  })
+  const [first, second] = [await browser.csrf(), await browser.csrf()]
+  expect(first).not.toBe(second)
+  const changed = `${first.slice(0, -2)}${first.endsWith('AA') ? 'BB' : 'AA'}`
+  for (const csrf of [changed, '', first.slice(0, 20), `${first}AA`])
+    expect((await sendForm(hub, browser, '/apps/none/hold', { csrf })).text).toContain('auth.csrf')
+  for (const csrf of [first, second])
+    expect((await sendForm(hub, browser, '/apps/none/hold', { csrf })).text).not.toContain('auth.csrf')
 })
 
 test('everything on the page of all components is inert', async () => {
