@@ -17,6 +17,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/apps': ['/apps', '/apps?q=none-has-this'],
   '/apps/:app': ['/apps/:app', '/apps/cart'],
   '/apps/:app/builds/:build': ['/apps/:app/builds/:build', '/apps/:app/builds/1', '/apps/:app/builds/2'],
+  '/audit': ['/audit', '/audit?app=shop'],
   '/components': ['/components'],
   '/environments': ['/environments'],
   '/environments/:environment': ['/environments/:environment', '/environments/staging'],
