@@ -6,6 +6,7 @@ import { demand, EVERYTHING, may, sightOf } from '../access/rights.ts'
 import type { Principal, Sight } from '../access/rights.ts'
 import { currentPolicy } from '../environments/environment-policy.ts'
 import { withdrawRelease } from '../environments/release-build.ts'
+import type { Withdrawn } from '../environments/release-build.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { diffRevision } from '../overlays/diff-revision.ts'
@@ -48,26 +49,36 @@ export function environmentRoutes(hub: Hub): Router {
     )
   })
   routes.post('/environments/:environment/releases/:release/withdraw', async (request, response) => {
-    const { environment } = overlayOf(hub, parameter(request, 'environment'))
+    const environment = parameter(request, 'environment')
     const releaseId = parameter(request, 'release')
-    // Of one that there is not nobody is told who may not withdraw all of them.
-    const { app = '' } = (await hub.records.releases.find(releaseId)) ?? {}
-    const { name: by } = authorize(response, { to: 'promote', app, environment })
-    const { reason } = parseWith(withdrawalSchema, request.body, 'the body')
-    const wanted = {
-      environment,
-      releaseId,
-      reason,
-      by,
-      dryRun: isDryRun(request),
-    }
-    const { release, published } = await withdrawRelease(hub, wanted)
+    const dryRun = isDryRun(request)
+    const { release, published } = await withdraw(
+      hub,
+      response,
+      { environment, releaseId, dryRun },
+      request.body,
+    )
     const build = await hub.records.builds.find(release.app, release.build)
     if (!build) throw new Error(`release ${release.id} names a build that the records lack`)
     response.json({ ...releaseJson(release, build), published: publishedJson(published) })
   })
   addRevisionRoutes(hub, routes)
   return routes
+}
+
+/** Withdraws a release as the body says, if that is theirs to do. @throws {HubError} as `withdrawRelease`. */
+export async function withdraw(
+  hub: Hub,
+  response: Response,
+  place: { readonly environment: string; readonly releaseId: string; readonly dryRun: boolean },
+  body: unknown,
+): Promise<Withdrawn> {
+  const { environment } = overlayOf(hub, place.environment)
+  // Of one that there is not nobody is told who may not withdraw all of them.
+  const { app = '' } = (await hub.records.releases.find(place.releaseId)) ?? {}
+  const { name: by } = authorize(response, { to: 'promote', app, environment })
+  const { reason } = parseWith(withdrawalSchema, body, 'the body')
+  return await withdrawRelease(hub, { ...place, environment, reason, by })
 }
 
 /** Those of which they see something, in the order of promotion. */

@@ -116,6 +116,19 @@ export class RestorePointRecords {
     return items.map(({ id }) => id)
   }
 
+  /** Complete ones, of whatever node, by which an app goes back to this very package; newest first. */
+  async holding(app: string, cpv: string, limit: number): Promise<readonly RestorePointRow[]> {
+    return await this.#db
+      .selectFrom('restorePoints')
+      .selectAll()
+      .where('app', '=', app)
+      .where('cpv', '=', cpv)
+      .where('state', '=', 'complete')
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .execute()
+  }
+
   /** The newest complete one of an app on a node. */
   async newestOf(node: string, app: string): Promise<RestorePointRow | undefined> {
     return await this.#db

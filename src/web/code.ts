@@ -33,8 +33,31 @@ const manifest: LanguageFn = () => ({
 
 const GRAMMARS = { ...common, manifest }
 
-/** A name of the grammars. */
-export type Language = keyof typeof GRAMMARS & string
+/** The grammars that are asked for. */
+export type Language =
+  | 'bash'
+  | 'c'
+  | 'cpp'
+  | 'css'
+  | 'diff'
+  | 'go'
+  | 'ini'
+  | 'java'
+  | 'javascript'
+  | 'json'
+  | 'lua'
+  | 'makefile'
+  | 'manifest'
+  | 'markdown'
+  | 'perl'
+  | 'php'
+  | 'python'
+  | 'ruby'
+  | 'rust'
+  | 'sql'
+  | 'typescript'
+  | 'xml'
+  | 'yaml'
 
 let lowlight = createLowlight(GRAMMARS)
 

@@ -4,6 +4,7 @@ import { ALL, CHEAP, signedInAs } from '../support/browser.ts'
 import type { Browser } from '../support/browser.ts'
 import { packageOf, reportOf } from '../support/node-reports.ts'
 import { send } from '../support/raw-http.ts'
+import { POINT } from '../support/restore-points.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
@@ -25,11 +26,25 @@ const look = async (browser: Browser) => (await browser.agent.get(PAGE).set(AS_B
 const promotions = async (hub: TestHub) =>
   (
     (await hub.as().get('/api/v1/promotions?environment=production')).body as {
-      items: { state: string; overrideReason: string | null; requestedBy: string }[]
+      items: { id: string; state: string; overrideReason: string | null; requestedBy: string }[]
     }
   ).items
 
-test('one page has the whole line: commit, job, tarball, ebuild, checks, promotions, approvals, releases, nodes', async () => {
+/** A restore point of web-1 that is complete, as its node would have sent it. */
+async function addPoint({ hub }: TestHub, cpv: string): Promise<void> {
+  const at = '2026-01-02T03:04:05Z'
+  await hub.records.restorePoints.add(
+    {
+      ...{ node: 'web-1', id: POINT, app: 'shop', cpv, reason: 'upgrade', state: 'complete', refusal: null },
+      ...{ takenAt: at, announcedAt: at, activeAt: at, completedAt: at, keptAt: null, encrypted: 0 },
+      ...{ hubNode: '1.0.0', schemaVersion: null, announcementSha256: '0'.repeat(64) },
+      ...{ rehearsedAt: null, rehearsalOk: null, rehearsalDetail: null },
+    },
+    [],
+  )
+}
+
+test('one page has the whole line: commit, job, tarball, ebuild, checks, promotions, approvals, releases, nodes, restore points', async () => {
   await using hub = await createTestHub()
   const ci = await hub.token('developer')
   const cpv = await upload(hub, 45, {
@@ -51,6 +66,7 @@ test('one page has the whole line: commit, job, tarball, ebuild, checks, promoti
     .as((node.body as { token: string }).token)
     .post('/api/v1/nodes/web-1/report')
     .send(report)
+  await addPoint(hub, cpv)
   const { text } = await send(hub.url, { path: PAGE, headers: AS_BROWSER })
   const shown = textOf(text)
   expect(text).toContain('data-copy="c0ffee0123456789"')
@@ -61,12 +77,70 @@ test('one page has the whole line: commit, job, tarball, ebuild, checks, promoti
   expect(text).toContain(`href="/promotions/${id}"`)
   expect(shown).toMatch(/approved now by eve : looked at it/)
   expect(shown).toMatch(/production revision \d+ released/)
+  const [, revision = ''] = /href="(\/environments\/production\/revisions\/\d+)"/.exec(text) ?? []
+  expect((await send(hub.url, { path: revision, headers: AS_BROWSER })).text).toContain(`add 1.45.0_p45`)
   expect(text).toContain('href="/nodes/web-1"')
+  expect(shown).toMatch(/Restore points web-1 rp_20260102T030405Z_k3j9x2 taken/)
   const { text: ebuild } = await hub.as().get('/api/v1/apps/shop/builds/45/ebuild')
   expect(ebuild).toContain('EAPI=8')
-  expect(text).toContain(`<code>${ebuild.slice(0, 20)}`)
+  expect(shown).toContain('DESCRIPTION= &#39;shop (published by Portage Hub)&#39;')
+  expect(text).toContain('<span class="hljs-comment">')
+  expect(shown).toMatch(/DIST hub-shop-1\.45\.0_p45\.tar\.gz \d+ BLAKE2B [0-9a-f]{128} SHA512 [0-9a-f]{128}/)
   // Who comes with a token has no form to send.
   expect(text).not.toContain('method="post"')
+})
+
+test('whoever may approve does so on the page, and comes back to it', async () => {
+  await using hub = await createTestHub({}, CHEAP)
+  await upload(hub)
+  await policy(hub, 'production', { approvals: { count: 2, roles: ['administrator', 'approver'] } })
+  const asking = await signedInAs(hub, 'ada')
+  await sendForm(hub, asking, `${PAGE}/promote`, { environment: 'production' })
+  const [waiting] = await promotions(hub)
+  const address = `${PAGE}/promotions/${waiting?.id ?? ''}`
+  const approver = await signedInAs(hub, 'eve', [{ role: 'approver', ...ALL }])
+  const page = await look(approver)
+  expect(page).toContain(`action="${address}/approve"`)
+  expect(page).toContain('aria-label="Reject… shop 45 in production"')
+  expect(page).not.toContain(`${address}/cancel`)
+  const approved = await sendForm(hub, approver, `${address}/approve`, { comment: 'seen <b>' })
+  expect([approved.status, approved.headers['location']]).toEqual([303, `${PAGE}?done=approved`])
+  expect(textOf(await look(approver))).toContain('approved now by eve : seen &lt;b&gt;')
+  const own = await sendForm(hub, asking, `${address}/approve`, {})
+  expect([own.status, own.text.includes('notice refused')]).toEqual([403, true])
+  const unsaid = await sendForm(hub, approver, `${address}/reject`, {})
+  expect(unsaid.status).toBe(400)
+  const rejected = await sendForm(hub, approver, `${address}/reject`, { reason: 'the till is slow' })
+  expect(rejected.headers['location']).toBe(`${PAGE}?done=rejected`)
+  expect(await promotions(hub)).toMatchObject([{ state: 'refused' }])
+  await sendForm(hub, asking, `${PAGE}/promote`, { environment: 'production' })
+  const [second] = await promotions(hub)
+  expect(await look(asking)).toContain('aria-label="Cancel… shop 45 in production"')
+  const end = `${PAGE}/promotions/${second?.id ?? ''}/cancel`
+  expect((await sendForm(hub, approver, end, { reason: 'no' })).status).toBe(403)
+  const cancelled = await sendForm(hub, asking, end, { reason: 'not now' })
+  expect(cancelled.headers['location']).toBe(`${PAGE}?done=cancelled`)
+})
+
+test('a release is withdrawn for a reason where it stands, and published again when it is asked for', async () => {
+  await using hub = await createTestHub({}, CHEAP)
+  await upload(hub)
+  const browser = await signedInAs(hub, 'ada')
+  const page = await look(browser)
+  expect(page).toContain('>Withdraw shop build 45 from staging<')
+  expect(page).not.toContain('>Withdraw shop build 45 from production<')
+  const [, release = ''] = /name="release" value="([^"]+)"/.exec(page) ?? []
+  const fields = { environment: 'staging', release }
+  const unsaid = await sendForm(hub, browser, `${PAGE}/withdraw`, fields)
+  expect(unsaid.status).toBe(400)
+  const reply = await sendForm(hub, browser, `${PAGE}/withdraw`, { ...fields, reason: 'it <i>crashes' })
+  expect([reply.status, reply.headers['location']]).toEqual([303, `${PAGE}?done=withdrawn`])
+  const after = await look(browser)
+  expect(textOf(after)).toMatch(/withdrawn now by ada by revision \d+ : it &lt;i&gt;crashes/)
+  expect(after).not.toContain('>Withdraw shop build 45 from staging<')
+  expect(after).toContain('Publish again shop build 45 to staging')
+  const twice = await sendForm(hub, browser, `${PAGE}/withdraw`, { ...fields, reason: 'again' })
+  expect([twice.status, twice.text.includes('notice refused')]).toEqual([409, true])
 })
 
 test('the buttons are those that the verdict allows, and do what they say', async () => {
@@ -153,7 +227,7 @@ test('no form without the page’s own mark, nor of somebody who may only look',
   expect(text).not.toContain('method="post"')
   const browser = await signedInAs(hub, 'ada')
   const fields = { environment: 'production', reason: 'x' }
-  for (const verb of ['promote', 'hold', 'yank', 'pin', 'unyank', 'unpin']) {
+  for (const verb of ['promote', 'hold', 'yank', 'pin', 'unyank', 'unpin', 'withdraw']) {
     expect((await sendForm(hub, developer, `${PAGE}/${verb}`, fields)).status).toBe(403)
     const forged = await sendForm(hub, browser, `${PAGE}/${verb}`, { ...fields, csrf: 'forged' })
     expect([forged.status, forged.text.includes('auth.csrf')]).toEqual([403, true])
@@ -167,11 +241,15 @@ test('who sees one environment learns nothing of the others', async () => {
   await using hub = await createTestHub()
   await upload(hub)
   await hub.promote('shop', 45, 'production')
+  await hub.as().post('/api/v1/nodes').send({ name: 'web-1', environment: 'production' })
+  await addPoint(hub, 'app-hub/shop-1.45.0_p45')
   const reader = await hub.token('reader', { environments: ['production'] })
   const { status, text } = await send(hub.url, { path: PAGE, headers: AS_BROWSER, token: reader })
   expect(status).toBe(200)
   expect(textOf(text)).toMatch(/production revision \d+ released/)
   expect(textOf(text)).not.toMatch(/staging revision|to staging|id="in-staging"/)
+  // What a node keeps is not theirs to see.
+  expect(text).not.toContain('Restore points')
 })
 
 test('words of others stay words', async () => {

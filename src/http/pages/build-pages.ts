@@ -12,6 +12,7 @@ import type { Hub } from '../../hub.ts'
 import { readOverlayBlob } from '../../overlays/overlay-history.ts'
 import type { BuildRow } from '../../records/builds.ts'
 import type { PromotionRow } from '../../records/promotions.ts'
+import type { ReleaseRow } from '../../records/releases.ts'
 import { buildPage } from '../../web/pages/build-page.ts'
 import type { BuildView } from '../../web/pages/build-page.ts'
 import type { Eligibility } from '../../web/pages/eligibility-part.ts'
@@ -19,19 +20,22 @@ import { buildAddress } from '../../web/pages/words.ts'
 import { principalOf } from '../auth.ts'
 import { verdictOf, visibleBuild, withReleases } from '../build-routes.ts'
 import { checksJson } from '../check-routes.ts'
+import { withdraw } from '../environment-routes.ts'
 import { holdSchema, mayPromote, placeHold } from '../hold-routes.ts'
 import { marking, reasonSchema, unyankBuild, yankBuild } from '../mark-routes.ts'
 import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
 import { askToPromote, mayOverride, promotionSchema } from '../promotion-routes.ts'
-import { releaseJson } from '../representations.ts'
+import type { Build } from '../openapi/builds.ts'
+import { pointJson, releaseJson } from '../representations.ts'
 import { parameter, parseWith } from '../request.ts'
 import { answerPage, fieldsOf, orShowAgain, readForm, requireVisitor, visitorOf } from './frame.ts'
 import type { Refusal } from './frame.ts'
+import { DECIDING_VERBS, decideByForm, decisionsOn } from './promotion-pages.ts'
 
 const PATH = '/apps/:app/builds/:build'
-/** So many runs of checks, and nodes, are shown. */
+/** So many runs of checks are shown, and so many nodes and restore points. */
 const SHOWN_CHECKS = 100
-const SHOWN_NODES = 50
+const SHOWN_PLACES = 50
 
 /** Does what a form says and gives the word for what was done. */
 type Change = (hub: Hub, request: Request, response: Response) => Promise<string>
@@ -47,6 +51,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
     const wanted = parseWith(promotionSchema, { app, build, environment, ...said }, 'the form')
     const { verdict } = await askToPromote(hub, response, wanted)
     return verdict === null ? 'released' : 'requested'
+  },
+  async withdraw(hub, request, response) {
+    const { environment = '', release: releaseId = '', reason = '' } = fieldsOf(request)
+    await withdraw(hub, response, { environment, releaseId, dryRun: false }, { reason })
+    return 'withdrawn'
   },
   async hold(hub, request, response) {
     const { app, build } = await visibleBuild(hub, request, response)
@@ -78,7 +87,14 @@ export function buildPages(hub: Hub): Router {
   routes.get(PATH, requireVisitor, async (request, response) => {
     await answerBuild(hub, request, response)
   })
-  for (const [verb, change] of Object.entries(CHANGES))
+  const decisions = DECIDING_VERBS.map(
+    (verb) =>
+      [
+        `promotions/:promotion/${verb}`,
+        async (...asked: Parameters<Change>) => await decideByForm(asked[0], verb, asked[1], asked[2]),
+      ] as const,
+  )
+  for (const [verb, change] of [...Object.entries(CHANGES), ...decisions])
     routes.post(
       `${PATH}/${verb}`,
       requireVisitor,
@@ -118,20 +134,27 @@ async function readBuild(hub: Hub, build: BuildRow, response: Response): Promise
   const releases = (await records.releases.ofBuild(build.app, build.build)).filter(isSeen)
   const environments = config.environments.map(({ name }) => name)
   const seeing = environments.filter((environment) => may(principal, { to: 'see nodes', environment }))
+  const shown = await withReleases(hub, build, sight)
   const places = [...environments, null]
   return {
-    build: await withReleases(hub, build, sight),
+    build: shown,
     checks: await checksOf(hub, build),
     promotions: await Promise.all(promotions.map(async (one) => await wholePromotionJson(hub, one))),
     releases: releases.map((release) => releaseJson(release, build)),
-    nodes: await records.nodes.withBuild(build, seeing, SHOWN_NODES),
+    nodes: await records.nodes.withBuild(build, seeing, SHOWN_PLACES),
+    points: await pointsHolding(hub, shown, principal),
+    shown: SHOWN_PLACES,
+    reading: environments.filter(
+      (environment) =>
+        config.anonymousRead.includes(environment) || may(principal, { to: 'read', environment }),
+    ),
     environments: await Promise.all(
       environments
         .filter((environment) => isSeen({ environment }))
         .map(
           async (name) =>
-            await eligibilityIn(hub, build, {
-              ...{ environment: name, principal, stands: standsIn(releases, name) },
+            await eligibilityIn(hub, response, build, {
+              ...{ environment: name, principal, standing: standingIn(releases, name) },
               open: promotions.find((one) => one.environment === name && isOpen(one)) ?? null,
             }),
         ),
@@ -146,8 +169,18 @@ async function readBuild(hub: Hub, build: BuildRow, response: Response): Promise
   }
 }
 
-function standsIn(releases: readonly { environment: string; state: string }[], name: string): boolean {
-  return releases.some(({ environment, state }) => environment === name && state === 'released')
+/** The release by which it stands there. */
+function standingIn(releases: readonly ReleaseRow[], name: string): string | null {
+  const standing = releases.find(({ environment, state }) => environment === name && state === 'released')
+  return standing?.id ?? null
+}
+
+/** What a node keeps is for itself and for administrators, as with the API. */
+async function pointsHolding({ records }: Pick<Hub, 'records'>, { app, cpv }: Build, principal: Principal) {
+  const points = await records.restorePoints.holding(app, cpv, SHOWN_PLACES)
+  return points
+    .filter(({ node }) => may(principal, { to: 'act as node', node }))
+    .map((point) => pointJson(point))
 }
 
 async function checksOf(hub: Pick<Hub, 'records'>, { app, build }: BuildRow) {
@@ -159,14 +192,21 @@ async function checksOf(hub: Pick<Hub, 'records'>, { app, build }: BuildRow) {
 interface Asked {
   readonly environment: string
   readonly principal: Principal
-  readonly stands: boolean
+  /** The release by which it stands there; null: it does not. */
+  readonly standing: string | null
   readonly open: PromotionRow | null
 }
 
 /** The verdict, and what the asker may make of it: judged as it would be if they asked. */
-async function eligibilityIn(hub: Hub, build: BuildRow, asked: Asked): Promise<Eligibility> {
-  const { environment, principal, stands, open } = asked
-  const isTheirs = !stands && may(principal, { to: 'promote', app: build.app, environment })
+async function eligibilityIn(
+  hub: Hub,
+  response: Response,
+  build: BuildRow,
+  asked: Asked,
+): Promise<Eligibility> {
+  const { environment, principal, standing, open } = asked
+  const promotes = may(principal, { to: 'promote', app: build.app, environment })
+  const isTheirs = standing === null && promotes
   const wish = { liftWithdrawal: false, override: null, promotion: open }
   const would = async (change: Partial<Parameters<typeof judge>[3]>) =>
     await judge(hub, build, environment, { ...wish, ...change })
@@ -175,13 +215,15 @@ async function eligibilityIn(hub: Hub, build: BuildRow, asked: Asked): Promise<E
   const isOverriding =
     isTheirs && !now.eligible && (await mayOverride(hub, { app: build.app, environment }, principal))
   return {
-    ...{ environment, stands, verdict: await verdictOf(hub, build, environment) },
+    ...{ environment, stands: standing !== null, verdict: await verdictOf(hub, build, environment) },
     open: open && (await listedPromotionJson(hub, open)),
     asking:
       !isTheirs || open
         ? null
         : (wayOf(now) ?? (wayOf(await would({ liftWithdrawal: true })) && 'lift withdrawal')),
     mayOverride: isOverriding && (await skipping()),
+    decisions: open ? await decisionsOn(hub, response, open) : { approve: false, cancel: false },
+    mayWithdraw: promotes ? standing : null,
   }
 }
 

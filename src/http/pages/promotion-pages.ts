@@ -4,7 +4,9 @@ import type { Request, Response } from 'express'
 import { approvePromotion, cancelPromotion, rejectPromotion } from '../../environments/decide-promotion.ts'
 import { isOpen } from '../../environments/promotion.ts'
 import type { Hub } from '../../hub.ts'
+import type { PromotionRow } from '../../records/promotions.ts'
 import { promotionPage, promotionsPage } from '../../web/pages/promotion-page.ts'
+import type { Decisions } from '../../web/pages/promotion-page.ts'
 import { principalOf } from '../auth.ts'
 import { wholePromotionJson } from '../promotion-json.ts'
 import {
@@ -15,9 +17,9 @@ import {
   mayDecide,
   visiblePromotion,
 } from '../promotion-routes.ts'
-import { parseWith, query } from '../request.ts'
+import { parameter, parseWith, query } from '../request.ts'
 import { answerPage, changeByForm, fieldsOf, nextPage, requireVisitor, visitorOf } from './frame.ts'
-import type { Refusal } from './frame.ts'
+import type { Done, Refusal } from './frame.ts'
 
 export function promotionPages(hub: Hub): Router {
   const routes = Router()
@@ -44,34 +46,18 @@ export function promotionPages(hub: Hub): Router {
   const again = async (request: Request, response: Response, refused: Refusal) => {
     await answerPromotion(hub, request, response, refused)
   }
-  const approve = changeByForm(
-    hub,
-    async (request, response) => {
-      const { id, by } = await decidable(hub, request, response, 'approve')
-      const comment = fieldsOf(request)['comment'] ?? null
-      const { comment: reason } = parseWith(approvalSchema, { comment }, 'the approval')
-      await approvePromotion(hub, { id, by, reason, dryRun: false })
-      return [addressOf(id), 'approved']
-    },
-    again,
-  )
-  routes.post('/promotions/:promotion/approve', ...approve)
-  for (const [verb, decide, right, done] of [
-    ['reject', rejectPromotion, 'approve', 'rejected'],
-    ['cancel', cancelPromotion, 'promote', 'cancelled'],
-  ] as const) {
-    const end = changeByForm(
-      hub,
-      async (request, response) => {
-        const { id, by } = await decidable(hub, request, response, right)
-        const { reason } = parseWith(endSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
-        await decide(hub, { id, by, reason, dryRun: false })
-        return [addressOf(id), done]
-      },
-      again,
+  for (const verb of DECIDING_VERBS)
+    routes.post(
+      `/promotions/:promotion/${verb}`,
+      ...changeByForm(
+        hub,
+        async (request, response) => {
+          const done = await decideByForm(hub, verb, request, response)
+          return [`/promotions/${parameter(request, 'promotion')}`, done]
+        },
+        again,
+      ),
     )
-    routes.post(`/promotions/:promotion/${verb}`, ...end)
-  }
   return routes
 }
 
@@ -82,23 +68,48 @@ async function answerPromotion(
   refused: Refusal = {},
 ): Promise<void> {
   const row = await visiblePromotion(hub, request, response)
-  const principal = principalOf(response)
-  const csrf = visitorOf(response)?.csrf ?? ''
-  // Who comes with a token has no form to send.
-  const decides = isOpen(row) && csrf !== ''
   const content = promotionPage({
     promotion: await wholePromotionJson(hub, row),
-    may: {
-      approve: decides && (await mayDecide(hub, principal, row, 'approve')),
-      cancel: decides && (await mayDecide(hub, principal, row, 'promote')),
-    },
-    csrf,
+    may: await decisionsOn(hub, response, row),
+    csrf: visitorOf(response)?.csrf ?? '',
     now: hub.clock.now(),
   })
   const title = `${row.app} ${String(row.build)} → ${row.environment}`
   answerPage(request, response, { title, section: 'promotions', ...refused }, content)
 }
 
-function addressOf(id: string): string {
-  return `/promotions/${id}`
+export const DECIDING_VERBS = ['approve', 'reject', 'cancel'] as const
+export type DecidingVerb = (typeof DECIDING_VERBS)[number]
+
+/** Decides on the promotion of the path as a form says. @throws as `decidable` and the verb. */
+export async function decideByForm(
+  hub: Hub,
+  verb: DecidingVerb,
+  request: Request,
+  response: Response,
+): Promise<Done> {
+  const { comment = null, reason: given = '' } = fieldsOf(request)
+  const { id, by } = await decidable(hub, request, response, verb === 'cancel' ? 'promote' : 'approve')
+  if (verb === 'approve') {
+    const { comment: reason } = parseWith(approvalSchema, { comment }, 'the approval')
+    await approvePromotion(hub, { id, by, reason, dryRun: false })
+    return 'approved'
+  }
+  const { reason } = parseWith(endSchema, { reason: given }, 'the form')
+  await (verb === 'reject' ? rejectPromotion : cancelPromotion)(hub, { id, by, reason, dryRun: false })
+  return verb === 'reject' ? 'rejected' : 'cancelled'
+}
+
+/** What they may say of it in a form now. Who comes with a token has none to send. */
+export async function decisionsOn(
+  hub: Pick<Hub, 'records'>,
+  response: Response,
+  promotion: PromotionRow,
+): Promise<Decisions> {
+  const decides = isOpen(promotion) && (visitorOf(response)?.csrf ?? '') !== ''
+  const principal = principalOf(response)
+  return {
+    approve: decides && (await mayDecide(hub, principal, promotion, 'approve')),
+    cancel: decides && (await mayDecide(hub, principal, promotion, 'promote')),
+  }
 }

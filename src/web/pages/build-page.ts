@@ -1,9 +1,11 @@
 /** A build: what it is, whether it may go on and what can be done, and where it came from and went. */
+import { stringify } from 'yaml'
+import { renderManifest } from '../../gentoo/manifest.ts'
 import type { Build } from '../../http/openapi/builds.ts'
 import type { Check } from '../../http/openapi/checks.ts'
+import { code } from '../code.ts'
 import {
   action,
-  block,
   choice,
   digest,
   empty,
@@ -51,22 +53,30 @@ export function buildPage(view: BuildView): Html {
     [`/apps/${build.app}`, build.app],
   ] as const
   return html`${heading(`${build.app} build ${String(build.build)}`, way, csrf !== '' && marks(view))}
-  ${road(
-    build,
-    checks.filter((check) => check.counts),
-  )}
-  ${build.yanked && told('bad', 'yanked', build.yanked, now)}
-  ${build.pinned && told('quiet', 'pinned', build.pinned, now)} ${factsOf(build, now)}
-  ${section(
-    'May it go on?',
-    environments.map((one) => eligibility(build, one, { csrf, now })),
-  )}
-  ${section('Checks', checksOf(build, checks, now))} ${section('Where it came from and went', lineage(view))}
-  ${section('Ebuild', block(ebuild, `${build.pn}-${build.pv}.ebuild`))}
+    ${road(
+      build,
+      checks.filter((check) => check.counts),
+    )}
+    ${build.yanked && told('bad', 'yanked', build.yanked, now)}
+    ${build.pinned && told('quiet', 'pinned', build.pinned, now)} ${factsOf(build, now)}
+    ${section(
+      'May it go on?',
+      environments.map((one) => eligibility(build, one, { csrf, now })),
+    )}
+    ${section('Checks', checksOf(build, checks, now))}
+    ${section('Where it came from and went', lineage(view))}
+    <div id="ebuild">${section('What is published', published(build, ebuild))}</div>`
+}
+
+/** The same in every environment. */
+function published(build: Build, ebuild: string): Html {
+  const { recipe, recipeSource, tarball } = build
+  return html`${code(ebuild, 'bash', `${build.pn}-${build.pv}.ebuild`)}
+  ${code(renderManifest([tarball]), 'manifest', 'Its line of the Manifest')}
   ${
-    build.recipe !== null &&
-    Object.keys(build.recipe).length > 0 &&
-    section('Recipe', block(JSON.stringify(build.recipe, null, 2), `From: ${build.recipeSource}`))
+    recipe !== null &&
+    Object.keys(recipe).length > 0 &&
+    code(stringify(recipe), 'yaml', `The recipe, from: ${recipeSource}`)
   }`
 }
 

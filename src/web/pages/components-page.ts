@@ -1,4 +1,5 @@
 /** One of everything that pages are made of, in each of its states: to look at, and for tests to judge. */
+import { code, numberedCode } from '../code.ts'
 import {
   action,
   bars,
@@ -40,6 +41,16 @@ const DIFFERENCE = `--- a/metadata/layout.conf
 +thin-manifests = true
 `
 
+const CODE = `# ${HOSTILE}
+EAPI=8
+
+DESCRIPTION="Acme web shop, \${PV}"
+src_install() {
+	insinto /opt/shop
+	doins -r . || die
+}
+`
+
 const ROWS = [
   {
     name: 'shop',
@@ -77,6 +88,7 @@ export function componentsPage(): Html {
   ${section('A list without anything', empty('No build was archived yet.', 'portage-hub push shop dist/shop-1.4.0.tar.zst'))}
   ${section('A verdict', someRules())} ${section('A chart', someBars())}
   ${section('Text that keeps its lines', block('EAPI=8\n\nDESCRIPTION="Acme web shop"\n', 'shop-1.4.0_p45.ebuild'))}
+  ${section('Code', html`${code(CODE, 'bash', 'shop-1.4.0_p45.ebuild')} ${numberedCode(CODE, 'bash', 'The same by its lines')}`)}
   ${section('A difference', diff(DIFFERENCE, 'metadata/layout.conf'))} ${section('Fields', someFields())}`
 }
 

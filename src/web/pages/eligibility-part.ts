@@ -5,6 +5,8 @@ import type { VerdictAnswer } from '../../http/openapi/verdict.ts'
 import { action, field, fold, rules, state } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { decisions } from './promotion-page.ts'
+import type { Decisions } from './promotion-page.ts'
 import { buildAddress, stateOfPromotion } from './words.ts'
 
 export interface Eligibility {
@@ -18,6 +20,10 @@ export interface Eligibility {
   readonly asking: 'release' | 'wait' | 'lift withdrawal' | null
   /** Skipping the waiting would release it, and who looks may. */
   readonly mayOverride: boolean
+  /** What they may say of the open promotion. */
+  readonly decisions: Decisions
+  /** The release by which it stands there, if they may take it back; null otherwise. */
+  readonly mayWithdraw: string | null
 }
 
 export function eligibility(
@@ -48,13 +54,16 @@ const LABELS = {
   'lift withdrawal': ['Publish again', 'danger'],
 } as const
 
-function buttons(build: Build, { environment, asking, mayOverride }: Eligibility, csrf: string): Html {
+function buttons(build: Build, one: Eligibility, csrf: string): Html {
+  const { environment, asking, mayOverride, mayWithdraw, open } = one
   const address = `${buildAddress(build)}/promote`
   const where = `${build.app} build ${String(build.build)} to ${environment}`
   const [verb, tone] = asking === null ? ['', 'plain' as const] : LABELS[asking]
   const fields: Readonly<Record<string, string>> =
     asking === 'lift withdrawal' ? { environment, liftWithdrawal: 'true' } : { environment }
   return html`${asking !== null && action({ address, label: `${verb} ${where}`, csrf, fields, tone })}
+  ${open && decisions(`${buildAddress(build)}/promotions/${open.id}`, open, one.decisions, csrf)}
+  ${mayWithdraw !== null && withdrawal(build, environment, mayWithdraw, csrf)}
   ${
     mayOverride &&
     fold(
@@ -63,6 +72,28 @@ function buttons(build: Build, { environment, asking, mayOverride }: Eligibility
         { address, label: `Release ${where} without waiting`, csrf, fields: { environment }, tone: 'danger' },
         field('Why it cannot wait', { name: 'override', help: 'Everybody reads it.', isRequired: true }),
       ),
+      `Emergency… ${where}`,
     )
   }`
+}
+
+/** It is masked there, and nodes go to the best version that remains. */
+function withdrawal(build: Build, environment: string, release: string, csrf: string): Html {
+  const what = `${build.app} build ${String(build.build)} from ${environment}`
+  return fold(
+    'Withdraw…',
+    action(
+      {
+        address: `${buildAddress(build)}/withdraw`,
+        label: `Withdraw ${what}`,
+        ...{ csrf, fields: { environment, release }, tone: 'danger' },
+      },
+      field('Why', {
+        name: 'reason',
+        help: 'Everybody reads it. Nodes go to the best version that remains.',
+        isRequired: true,
+      }),
+    ),
+    `Withdraw… ${what}`,
+  )
 }

@@ -88,14 +88,19 @@ function nothing({ filter, hubUrl }: PromotionList): Html {
   )
 }
 
+/** What somebody may say of a promotion now; who may approve may reject. */
+export interface Decisions {
+  readonly approve: boolean
+  readonly cancel: boolean
+}
+
 export interface WholePromotion {
   readonly promotion: Promotion & {
     readonly approvals: readonly Approval[]
     /** null: it does not wait. */
     readonly rules: readonly (ShownRule & { readonly app?: string; readonly build?: number })[] | null
   }
-  /** What they may say of it now. */
-  readonly may: { readonly approve: boolean; readonly cancel: boolean }
+  readonly may: Decisions
   readonly csrf: string
   readonly now: Date
 }
@@ -108,7 +113,10 @@ export function promotionPage({ promotion, may, csrf, now }: WholePromotion): Ht
   ${promotion.rules && section('What it waits for', verdict(promotion.rules, now))}
   ${section('Approvals', table('Approvals', approvalColumns(now), approvals, empty('Nobody has approved it.')))}`
   return html`${heading(title, [['/promotions', 'Promotions']])}
-  ${(may.approve || may.cancel) && decisions(promotion, may, csrf)}
+  ${
+    (may.approve || may.cancel) &&
+    html`<div class="actions part">${decisions(`/promotions/${promotion.id}`, promotion, may, csrf)}</div>`
+  }
   ${live('promotion', address, VERDICT_EVENTS, shown)}`
 }
 
@@ -186,37 +194,44 @@ function approvalColumns(now: Date) {
   ]
 }
 
-function decisions({ id, app, build }: Promotion, may: WholePromotion['may'], csrf: string): Html {
-  const address = `/promotions/${id}`
+/** The forms of a promotion; each is sent below `address`. */
+export function decisions(
+  address: string,
+  { app, build, environment }: Pick<Promotion, 'app' | 'build' | 'environment'>,
+  may: Decisions,
+  csrf: string,
+): Html {
   const what = `${app} ${String(build)}`
+  const whose = `${what} in ${environment}`
   const reason = (help: string) => field('Reason', { name: 'reason', help, isRequired: true })
-  return html`<div class="actions part">
-    ${
-      may.approve &&
-      html`${fold(
-        'Approve…',
-        action(
-          { address: `${address}/approve`, label: `Approve ${what}`, csrf, tone: 'main' },
-          field('Comment', { name: 'comment', help: 'What you have looked at, if you want to say it.' }),
-        ),
-      )}
-      ${fold(
-        'Reject…',
-        action(
-          { address: `${address}/reject`, label: `Reject ${what}`, csrf, tone: 'danger' },
-          reason('Whoever asked for it reads it.'),
-        ),
-      )}`
-    }
-    ${
-      may.cancel &&
-      fold(
-        'Cancel…',
-        action(
-          { address: `${address}/cancel`, label: `Cancel ${what}`, csrf, tone: 'danger' },
-          reason('Why it is no longer wanted.'),
-        ),
-      )
-    }
-  </div>`
+  return html`${
+    may.approve &&
+    html`${fold(
+      'Approve…',
+      action(
+        { address: `${address}/approve`, label: `Approve ${what}`, csrf, tone: 'main' },
+        field('Comment', { name: 'comment', help: 'What you have looked at, if you want to say it.' }),
+      ),
+      `Approve… ${whose}`,
+    )}
+    ${fold(
+      'Reject…',
+      action(
+        { address: `${address}/reject`, label: `Reject ${what}`, csrf, tone: 'danger' },
+        reason('Whoever asked for it reads it.'),
+      ),
+      `Reject… ${whose}`,
+    )}`
+  }
+  ${
+    may.cancel &&
+    fold(
+      'Cancel…',
+      action(
+        { address: `${address}/cancel`, label: `Cancel ${what}`, csrf, tone: 'danger' },
+        reason('Why it is no longer wanted.'),
+      ),
+      `Cancel… ${whose}`,
+    )
+  }`
 }
