@@ -7,7 +7,7 @@ import type { Element, Root } from 'hast'
 import { common, createLowlight } from 'lowlight'
 import type { LanguageFn } from 'lowlight'
 import { ByteCache } from '../byte-cache.ts'
-import { copyButton } from './components.ts'
+import { copyButton, theirs } from './components.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
@@ -67,12 +67,12 @@ const known = new ByteCache<readonly Html[]>(8 * 1024 * 1024)
 /** Text in colours that keeps its lines, with a button that copies it. null: no colours. */
 export function code(text: string, language: Language | null, label: string): Html {
   return html`<figure class="block code">
-    <figcaption>${label}${copyButton(text)}</figcaption>
+    <figcaption>${theirs(label)}${copyButton(text, label)}</figcaption>
     <pre tabindex="0" aria-label="${label}"><code>${codeLines(text, language)}</code></pre>
   </figure>`
 }
 
-/** The same with a number before each line, which leads to that very line: `#L12`. */
+/** The same with a number before each line, which leads to that very line: `#L12`. Whoever wants it whole downloads it. */
 export function numberedCode(text: string, language: Language | null, label: string): Html {
   const lines = codeLines(text, language).map((line, at) => {
     const number = String(at + 1)
@@ -81,7 +81,7 @@ export function numberedCode(text: string, language: Language | null, label: str
     >`
   })
   return html`<figure class="block code numbered">
-    <figcaption>${label}${copyButton(text)}</figcaption>
+    <figcaption>${theirs(label)}</figcaption>
     <pre tabindex="0" aria-label="${label}"><code>${lines}</code></pre>
   </figure>`
 }

@@ -66,9 +66,9 @@ export function digest(hex: string, length = 12): Html {
   >`
 }
 
-/** Hidden until the script finds it: without one it would do nothing. */
-export function copyButton(text: string): Html {
-  return html`<button type="button" class="copy" data-copy="${text}" aria-label="Copy ${text}" hidden>
+/** Hidden until the script finds it: without one it would do nothing. `name` is what it is called by those who hear it. */
+export function copyButton(text: string, name = text): Html {
+  return html`<button type="button" class="copy" data-copy="${text}" aria-label="Copy ${name}" hidden>
     copy
   </button>`
 }
@@ -76,7 +76,7 @@ export function copyButton(text: string): Html {
 /** Text in a typewriter's letters that keeps its lines, with a button that copies it. */
 export function block(text: string, label: string): Html {
   return html`<figure class="block">
-    <figcaption>${label}${copyButton(text)}</figcaption>
+    <figcaption>${label}${copyButton(text, label)}</figcaption>
     <pre tabindex="0" aria-label="${label}"><code>${text}</code></pre>
   </figure>`
 }
