@@ -47,6 +47,8 @@ export default defineConfig(
           'process',
           'console',
           'URL',
+          'AbortController',
+          'fetch',
           'Buffer',
           'performance',
           'setTimeout',

@@ -33,6 +33,7 @@ const VERBS = {
   },
   check: { help: 'types, lint, format and house rules', run: checkAll },
   format: { help: 'rewrite the files in the house format', run: () => runTool([PRETTIER, '--write', '.']) },
+  tour: { help: 'make the pictures of docs/tour.md again: tour [picture …]', run: makeTour },
   bench: { help: 'run the measurements: bench [part …] [--quick] [--rounds N] [--seconds N]', run: runBench },
 }
 
@@ -82,6 +83,10 @@ function runCommandLine(args) {
 
 function runTool(args, extra = {}) {
   return runProgram(findNode(), args, { cwd: root, env: toolEnvironment(extra) })
+}
+
+function makeTour(args) {
+  return runTool(['scripts/tour.mjs', ...args])
 }
 
 function testWithPortage(args) {
