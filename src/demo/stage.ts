@@ -41,7 +41,7 @@ export type CheckName = keyof typeof STAGES
 
 export class Stage {
   readonly random: Random
-  readonly #admin: DemoClient
+  #admin: DemoClient
   readonly #around: Surroundings
   readonly #ci = new Map<string, DemoClient>()
   readonly #people = new Map<string, DemoClient>()
@@ -55,6 +55,7 @@ export class Stage {
 
   async addPeople(): Promise<void> {
     await this.#admin.ask('POST', '/people', { name: 'admin', grants: [{ role: 'administrator' }] })
+    this.#admin = await this.#client({ name: 'admin', role: 'administrator', person: 'admin' })
     for (const { role, ...person } of DEMO_PEOPLE) {
       await this.#admin.ask('POST', '/people', { ...person, grants: [{ role }] })
       // What they do in the story they do at a terminal: with tokens of their own.
@@ -160,6 +161,14 @@ export class Stage {
 
   async lift(hold: string, reason: string): Promise<void> {
     await this.#actor('maria').ask('POST', `/holds/${hold}/lift`, { reason })
+  }
+
+  /** Takes a build back from production. */
+  async withdraw(name: AppName, build: number, reason: string): Promise<void> {
+    const releases = '/environments/production/releases'
+    const { items } = await this.#admin.ask('GET', `${releases}?app=${name}`)
+    const release = (items as readonly { id: string; build: number }[]).find((one) => one.build === build)
+    await this.#actor('maria').ask('POST', `${releases}/${release?.id ?? ''}/withdraw`, { reason })
   }
 
   /** @param mark yank: held and masked everywhere; pin: kept for good. */

@@ -132,6 +132,9 @@ const CHAPTERS: readonly Chapter[] = [
   released(2.1, 'shop', 52),
   released(2, 'handbook', 105),
   upgraded(1.9, 'production', DRIFTED_NODE, SILENT_NODE),
+  at(1.7, async (stage) => {
+    await stage.withdraw('handbook', 104, 'It names a telephone number that is another by now.')
+  }),
   built(1.2, 'billing', 15, '2.6.0-rc.1', 'Bills as a table.'),
   broken(0.9, 'shop', 53, '6.4.0-rc.1', 'Search as one types.'),
   built(0.4, 'shop', 54, '6.4.0-rc.2', 'Search as one types.', 'Fixed: it waits for the third letter.'),

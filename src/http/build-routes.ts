@@ -113,7 +113,7 @@ export async function visibleBuild(hub: Hub, request: Request, response: Respons
   )
 }
 
-async function isVisible(hub: Hub, build: BuildRow, sight: Sight): Promise<boolean> {
+export async function isVisible(hub: Hub, build: BuildRow, sight: Sight): Promise<boolean> {
   const reaches = sight.filter(({ apps }) => apps?.includes(build.app) ?? true)
   if (reaches.some(({ environments }) => environments === null)) return true
   if (reaches.length === 0) return false

@@ -89,7 +89,9 @@ export function buildJson(
     ciUrl: build.ciUrl,
     uploadedBy: build.uploadedBy,
     receivedAt: build.receivedAt,
-    releases: releases.map(({ id, environment, state, revision }) => ({ id, environment, state, revision })),
+    releases: releases.map(({ id, environment, state, revision, releasedAt }) => ({
+      ...{ id, environment, state, revision, releasedAt },
+    })),
     yanked: yank ? { hold: yank.id, reason: yank.reason, by: yank.heldBy, at: yank.heldAt } : null,
     pinned: pin ? { reason: pin.reason, by: pin.pinnedBy, at: pin.pinnedAt } : null,
   }

@@ -25,6 +25,12 @@ export class PinRecords {
       .executeTakeFirst()
   }
 
+  /** The newest builds of the app that are pinned, at most so many. */
+  async newestOf(app: string, limit: number): Promise<readonly PinRow[]> {
+    const rows = this.#db.selectFrom('pins').selectAll().where('app', '=', app)
+    return await rows.orderBy('build', 'desc').limit(limit).execute()
+  }
+
   /** The numbers of the app's builds that are pinned. */
   async buildsOf(app: string): Promise<readonly number[]> {
     const rows = await this.#db.selectFrom('pins').select('build').where('app', '=', app).execute()

@@ -47,6 +47,11 @@ const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
 /** Bytes in binary units: `1.2 MiB`, with the exact number on hover. */
 export function size(bytes: number): Html {
+  return html`<span class="size" title="${String(bytes)} bytes">${sizeText(bytes)}</span>`
+}
+
+/** `1.2 MiB`. */
+export function sizeText(bytes: number): string {
   let value = bytes
   let unit = 0
   // 1023.96 would be shown as 1024.0.
@@ -54,8 +59,7 @@ export function size(bytes: number): Html {
     value /= 1024
     unit++
   }
-  const text = `${unit === 0 ? String(value) : value.toFixed(1)} ${SIZES[unit] ?? ''}`
-  return html`<span class="size" title="${String(bytes)} bytes">${text}</span>`
+  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${SIZES[unit] ?? ''}`
 }
 
 /** The beginning of a digest or id, with a button that copies the whole. */
@@ -364,33 +368,4 @@ export function rules(list: readonly ShownRule[], now: Date): Html {
       </li>`
     })}
   </ul>`
-}
-
-// ------------------------------------------------------------------------------------------------ charts
-
-/**
- * Bars in time, oldest to the left, as an image with a text for those who do not see it.
- * @param label says what is shown and its range.
- */
-export function bars(
-  label: string,
-  values: readonly { readonly value: number; readonly title: string }[],
-): Html {
-  const highest = Math.max(1, ...values.map(({ value }) => value))
-  const width = 8
-  const drawn = values.map(({ value, title }, at) => {
-    const height = Math.max(1, Math.round((value / highest) * 60))
-    return html`<rect x="${at * width}" y="${60 - height}" width="${width - 2}" height="${height}">
-      <title>${title}</title>
-    </rect>`
-  })
-  return html`<svg
-    class="bars"
-    role="img"
-    aria-label="${label}"
-    viewBox="0 0 ${Math.max(1, values.length * width)} 60"
-    preserveAspectRatio="none"
-  >
-    ${drawn}
-  </svg>`
 }

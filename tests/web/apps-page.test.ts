@@ -51,11 +51,71 @@ test('an app shows its builds, newest first, with the road of each and its size'
   expect(shown).toMatch(/commit failed in staging .*in staging in production .*in staging yanked/)
   expect(shown.indexOf('1.3.0')).toBeLessThan(shown.indexOf('1.1.0'))
   expect(text).toContain('c0ffee0123</code>')
-  expect(text.match(/<rect /g)).toHaveLength(3)
+  for (const chart of ['Size of the tarball', 'From upload to staging', 'From upload to production'])
+    expect(text).toContain(`aria-label="${chart}: 3 bars`)
+  // Two of them never came to production.
+  expect(text.match(/<rect/g)).toHaveLength(3 + 3 + 1)
   expect(text).toMatch(/<span id="hld_[a-z0-9]+"><span class="state bad">/)
   expect(shown).toContain('eats orders')
   expect(shown).toContain('It trusts no CI')
   expect(text).not.toContain('method="post"')
+})
+
+test('the charts have axes, and their numbers as text', async () => {
+  await using hub = await createTestHub()
+  await upload(hub, 'shop', 1)
+  hub.clock.set('2026-01-02T04:34:05Z')
+  await upload(hub, 'shop', 2)
+  await hub.promote('shop', 1, 'production')
+  const { text } = await page(hub, '/apps/shop')
+  const chart = text.slice(text.indexOf('From upload to production'))
+  expect(textOf(chart)).toMatch(/^From upload to production 1.5 h 45 min 0 s build 1: 1.5 h/)
+  expect(textOf(chart)).toContain('in numbers build 1: 1.5 h build 2: not there')
+  expect(chart).toMatch(/role="img"\s+aria-label="From upload to production: 2 bars, the highest 1.5 h"/)
+})
+
+test('the builds that changed the recipe are named, with what they changed', async () => {
+  await using hub = await createTestHub()
+  const described = (word: string) => ({ recipe: `description: A ${word} shop\n` })
+  await upload(hub, 'shop', 1, described('small'))
+  await upload(hub, 'shop', 2, described('small'))
+  await upload(hub, 'shop', 3, described('<b>large</b>'))
+  const whole = await page(hub, '/apps/shop')
+  const recipe = whole.text.slice(whole.text.indexOf('id="recipe"'))
+  expect(textOf(recipe)).toContain('Of build 3, sent with the upload')
+  expect(textOf(recipe)).toMatch(/Build 3 changed it .* by HUB_ADMIN_TOKEN/)
+  expect(recipe).not.toMatch(/Build 2<|Build 1</)
+  expect(recipe).toMatch(/class="removed">-description: A small shop/)
+  expect(recipe).toMatch(/class="added">\+description: A &lt;b&gt;large&lt;\/b&gt; shop/)
+  // The page ends between the two builds: what is on the next one still counts.
+  const newest = (await page(hub, '/apps/shop?limit=1')).text
+  expect(textOf(newest)).toContain('Build 3 changed it')
+  const none = textOf((await page(hub, '/apps/shop?limit=2&cursor=3')).text)
+  expect(none).toContain('No build from 1 to 2 changed it.')
+  expect((await page(hub, '/apps/shop?q=1.3')).text).not.toContain('id="recipe"')
+})
+
+test('an app shows what its builds need where, and which of them are pinned', async () => {
+  await using hub = await createTestHub()
+  for (const build of [1, 2]) await upload(hub, 'shop', build)
+  const policy = { promote: 'request', checks: { commit: ['unit'], acceptance: [], manual: [] } }
+  await hub.as().put('/api/v1/environments/production/policy').send(policy)
+  for (const build of [1, 2])
+    await hub
+      .as()
+      .post(`/api/v1/apps/shop/builds/${String(build)}/pin`)
+      .send({ reason: '<i>shown' })
+  const { text } = await page(hub, '/apps/shop')
+  const policies = textOf(text.slice(text.indexOf('id="policies"')))
+  expect(policies).toMatch(
+    /staging Every upload .* production .* The commit check &quot;unit&quot; must have passed/,
+  )
+  const pinned = text.slice(text.indexOf('id="retention"'))
+  expect(pinned).toMatch(/href="\/apps\/shop\/builds\/2"[^]*&lt;i&gt;shown[^]*href="\/apps\/shop\/builds\/1"/)
+  const reader = await hub.token('reader', { environments: ['staging'] })
+  const seen = textOf((await page(hub, '/apps/shop', reader)).text)
+  expect(seen).toContain('What its builds need staging')
+  expect(seen).not.toContain('production')
 })
 
 test('a build that is not there to be seen is not shown, nor are trusted CIs, nor apps of others', async () => {

@@ -9,6 +9,7 @@ const releaseOfBuild = z.strictObject({
   environment: values.environmentName,
   state: z.enum(['released', 'withdrawn']),
   revision: z.int().describe('The revision of the overlay that published it.'),
+  releasedAt: values.time.describe('When that revision was published.'),
 })
 
 export const build = z

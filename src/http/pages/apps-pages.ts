@@ -1,14 +1,16 @@
 /** `/apps` and `/apps/{app}`: what there is, how far its builds have come, and holding it. */
 import { Router } from 'express'
 import type { Request, Response } from 'express'
-import { may, sightOf } from '../../access/rights.ts'
-import type { Principal } from '../../access/rights.ts'
+import { isInSight, may, sightOf } from '../../access/rights.ts'
+import type { Principal, Sight } from '../../access/rights.ts'
+import { currentPolicy } from '../../environments/environment-policy.ts'
 import type { Hub } from '../../hub.ts'
 import { appPage, appsPage } from '../../web/pages/apps-page.ts'
 import type { AppView } from '../../web/pages/apps-page.ts'
 import { principalOf } from '../auth.ts'
-import { visibleApp, visibleApps, withReleases } from '../build-routes.ts'
+import { isVisible, visibleApp, visibleApps, withReleases } from '../build-routes.ts'
 import { holdSchema, liftSchema, liftVisible, mayPromote, placeHold } from '../hold-routes.ts'
+import { policyJson } from '../policy-routes.ts'
 import { appJson, holdJson } from '../representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseWith, query } from '../request.ts'
 import { trustJson } from '../trust-routes.ts'
@@ -19,6 +21,7 @@ const BUILDS_PER_PAGE = 25
 /** So many of an app are shown; nobody has more. */
 const SHOWN_HOLDS = 100
 const SHOWN_TRUST = 100
+const SHOWN_PINS = 100
 
 export function appsPages(hub: Hub): Router {
   const routes = Router()
@@ -80,6 +83,9 @@ async function answerApp(hub: Hub, request: Request, response: Response, refusal
   const holds = await hub.records.holds.list(wanted, { limit: SHOWN_HOLDS, cursor: null })
   const view: AppView = {
     ...{ app: appJson(app), builds, search: search ?? '', next: nextPage(request, page.nextCursor) },
+    before: search === null ? await buildBefore(hub, filter, page.nextCursor) : null,
+    pins: await pinsOf(hub, app.name, sight),
+    policies: await policiesFor(hub, app.name, sight),
     holds: holds.items.map((hold) => ({
       hold: holdJson(hold),
       mayLift: mayPromote(hub, principal, hold),
@@ -91,6 +97,33 @@ async function answerApp(hub: Hub, request: Request, response: Response, refusal
     ...{ csrf: visitorOf(response)?.csrf ?? '', hubUrl: hub.config.publicUrl, now: hub.clock.now() },
   }
   answerPage(request, response, { title: app.name, section: 'apps', ...refusal }, appPage(view))
+}
+
+/** The one that the next page begins with; null: there is none. */
+async function buildBefore(
+  hub: Hub,
+  { sight, app }: { readonly sight: Sight; readonly app: string },
+  cursor: string | null,
+): Promise<AppView['before']> {
+  if (cursor === null) return null
+  const [build] = (await hub.records.builds.list({ sight, app }, { limit: 1, cursor })).items
+  return build ? await withReleases(hub, build, sight) : null
+}
+
+async function pinsOf(hub: Hub, app: string, sight: Sight): Promise<AppView['pins']> {
+  const pins = await hub.records.pins.newestOf(app, SHOWN_PINS)
+  const seen = await Promise.all(
+    pins.map(async ({ build: number, reason, pinnedBy: by, pinnedAt: at }) => {
+      const build = await hub.records.builds.find(app, number)
+      return build && (await isVisible(hub, build, sight)) ? [{ build: number, reason, by, at }] : []
+    }),
+  )
+  return seen.flat()
+}
+
+async function policiesFor(hub: Hub, app: string, sight: Sight): Promise<AppView['policies']> {
+  const seen = hub.config.environments.filter(({ name }) => isInSight(sight, app, name))
+  return await Promise.all(seen.map(async ({ name }) => policyJson(name, await currentPolicy(hub, name))))
 }
 
 /** Whom an app trusts is for administrators, as in the API. */

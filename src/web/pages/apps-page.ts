@@ -2,11 +2,11 @@
 import type { App } from '../../http/openapi/apps.ts'
 import type { Build } from '../../http/openapi/builds.ts'
 import type { Check } from '../../http/openapi/checks.ts'
+import type { PolicyAnswer } from '../../http/openapi/environments.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { TrustedPublisher } from '../../http/openapi/trust.ts'
 import {
   action,
-  bars,
   block,
   choice,
   empty,
@@ -25,6 +25,9 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { appCharts } from './app-charts.ts'
+import { policySentences } from './policy-sentences.ts'
+import { recipeHistory } from './recipe-changes.ts'
 import { road } from './road.ts'
 import { buildAddress, uploadCommand, wordsOfHold } from './words.ts'
 
@@ -63,7 +66,13 @@ export interface AppView {
   /** What was looked for among them. */
   readonly search: string
   readonly next: string | null
+  /** The build before the oldest of these; null: there is none, or only some were looked for. */
+  readonly before: Build | null
   readonly holds: readonly ShownHold[]
+  /** The newest of them. */
+  readonly pins: readonly Pin[]
+  /** Of each environment in which who looks sees the app, in the order of promotion. */
+  readonly policies: readonly PolicyAnswer[]
   /** Where who looks may hold it: environments, and `''` for all of them. */
   readonly mayHoldIn: readonly string[]
   /** null: not to be seen by who looks. */
@@ -78,6 +87,13 @@ export interface ShownBuild {
   readonly build: Build
   /** The newest of each stage and name. */
   readonly checks: readonly Pick<Check, 'stage' | 'status'>[]
+}
+
+export interface Pin {
+  readonly build: number
+  readonly reason: string
+  readonly by: string
+  readonly at: string
 }
 
 export interface ShownHold {
@@ -96,14 +112,12 @@ export function appPage(view: AppView): Html {
     ['Recipe for uploads that bring none', app.defaultRecipe === null ? 'the general one' : 'its own'],
     ['Other words in versions', app.versionPolicy.otherWords === 'refuse' ? 'refused' : 'taken as alpha'],
   ])}
-  ${buildsOf(view)} ${holdsOf(view)} ${view.trust !== null && trustOf(view, view.trust)}
-  ${
-    app.defaultRecipe !== null &&
-    section('Recipe', block(JSON.stringify(app.defaultRecipe, null, 2), 'For uploads that bring none'))
-  }`
+  ${buildsOf(view)} ${holdsOf(view)} ${recipesOf(view)} ${policiesOf(view)} ${retentionOf(view)}
+  ${view.trust !== null && trustOf(view, view.trust)}`
 }
 
-function buildsOf({ app, builds, search, next, hubUrl, now }: AppView): Html {
+function buildsOf(view: AppView): Html {
+  const { app, builds, search, next, hubUrl, now } = view
   const columns = [
     {
       title: 'Build',
@@ -131,23 +145,56 @@ function buildsOf({ app, builds, search, next, hubUrl, now }: AppView): Html {
       `/apps/${app.name}`,
       field('Version, commit or branch', { name: 'q', value: search, type: 'search' }),
     )}
-    ${builds.length > 1 && sizesOf(builds)} ${table('Builds, newest first', columns, builds, nothing)}
-    ${pager(next, 'Older builds')}`,
+    ${
+      builds.length > 1 &&
+      appCharts(
+        builds.map(({ build }) => build),
+        view.policies.map(({ environment }) => environment),
+      )
+    }
+    ${table('Builds, newest first', columns, builds, nothing)} ${pager(next, 'Older builds')}`,
   )
 }
 
-/** Of the builds that are listed, oldest to the left. */
-function sizesOf(builds: readonly ShownBuild[]): Html {
-  const values = builds.toReversed().map(({ build: { build, tarball } }) => ({
-    value: tarball.sizeBytes,
-    title: `build ${String(build)}: ${String(tarball.sizeBytes)} bytes`,
-  }))
-  const most = Math.max(...values.map(({ value }) => value))
-  const label = `Sizes of these ${String(values.length)} tarballs, oldest first; the largest has ${String(most)} bytes`
-  return html`<figure class="chart">
-    <figcaption>Size of each tarball, oldest first, up to ${size(most)}</figcaption>
-    ${bars(label, values)}
-  </figure>`
+/** What of a list that was narrowed follows each other is no history. */
+function recipesOf({ app, builds, before, search, now }: AppView): Html {
+  const history =
+    search === '' ? recipeHistory({ builds: builds.map(({ build }) => build), before, now }) : null
+  const own =
+    app.defaultRecipe !== null &&
+    block(JSON.stringify(app.defaultRecipe, null, 2), 'For uploads that bring none')
+  if (history === null && own === false) return html``
+  return html`<div id="recipe">${section('Recipe', html`${history} ${own}`)}</div>`
+}
+
+/** The policies of the environments, as far as they concern a build of it that is to go there. */
+function policiesOf({ policies }: AppView): Html {
+  const parts = policies.map(
+    (policy) =>
+      html`<h3><a href="/environments/${policy.environment}">${policy.environment}</a></h3>
+        <ul>
+          ${policySentences(policy).map((sentence) => html`<li>${theirs(sentence)}</li>`)}
+        </ul>`,
+  )
+  return html`<div id="policies">
+    ${section('What its builds need', html`<div class="columns">${parts.map((part) => html`<div>${part}</div>`)}</div>`)}
+  </div>`
+}
+
+function retentionOf({ app, pins, now }: AppView): Html {
+  const columns = [
+    {
+      title: 'Build',
+      cell: ({ build }: Pin) => html`<a href="${buildAddress({ app: app.name, build })}">${build}</a>`,
+      isNumber: true,
+    },
+    { title: 'Why', cell: ({ reason }: Pin) => theirs(reason) },
+    { title: 'Since', cell: ({ at, by }: Pin) => html`${time(at, now)} by ${theirs(by)}` },
+  ]
+  const command = `portage-hub pin ${app.name} <build> --reason 'what customers were shown'`
+  return html`<div id="retention">
+    ${section('Kept for good', table('Pinned builds', columns, pins, empty('No build of it is pinned.', command)))}
+  </div>`
 }
 
 function holdsOf(view: AppView): Html {

@@ -1,8 +1,8 @@
 /** One of everything that pages are made of, in each of its states: to look at, and for tests to judge. */
+import { chart } from '../chart.ts'
 import { code, numberedCode } from '../code.ts'
 import {
   action,
-  bars,
   block,
   choice,
   diff,
@@ -17,6 +17,7 @@ import {
   rules,
   section,
   size,
+  sizeText,
   state,
   table,
   theirs,
@@ -159,10 +160,11 @@ function someRules(): Html {
 
 function someBars(): Html {
   const values = [3, 8, 0, 5, 13, 21, 4, 4, 9].map((value, at) => ({
-    value,
+    name: `build ${String(at + 1)}`,
+    value: at === 2 ? null : value * 2 ** 20,
     title: `build ${String(at + 1)}: ${String(value)} MiB`,
   }))
-  return bars('Sizes of the last 9 builds, 0 to 21 MiB', values)
+  return chart('Sizes of the last 9 builds', values, sizeText)
 }
 
 function someFields(): Html {

@@ -13,7 +13,7 @@ export function policySentences(policy: PolicyAnswer): readonly string[] {
     ...(schema === 'none' ? [] : ['One must be able to go back from its schema to what stands here.']),
     ...freezes.map(
       ({ from, to, timeZone, reason }) =>
-        `Nothing is published from ${from} to ${to}, by the clocks of ${timeZone}: ${reason}.`,
+        `Nothing is published from ${from} to ${to}, by the clocks of ${timeZone}: ${reason.replace(/\.$/, '')}.`,
     ),
     override.roles.length === 0
       ? 'Nobody may skip the waiting.'

@@ -1,0 +1,63 @@
+/** The recipe of an app as its newest build has it, and which builds changed it. */
+import { stringify } from 'yaml'
+import type { Build } from '../../http/openapi/builds.ts'
+import { unifiedDiff } from '../../overlays/unified-diff.ts'
+import { block, diff, theirs, time } from '../components.ts'
+import { html } from '../html.ts'
+import type { Html } from '../html.ts'
+import { buildAddress } from './words.ts'
+
+export interface RecipeHistory {
+  /** Newest first. */
+  readonly builds: readonly Build[]
+  /** The one before the oldest of them; null: that was the first. */
+  readonly before: Build | null
+  readonly now: Date
+}
+
+/** null: there is no build. */
+export function recipeHistory({ builds, before, now }: RecipeHistory): Html | null {
+  const [newest] = builds
+  if (!newest) return null
+  const all = before === null ? builds : [...builds, before]
+  const changes = all.flatMap((build, at) => {
+    const former = all[at + 1]
+    return former && textOf(former) !== textOf(build) ? [changeOf(former, build, now)] : []
+  })
+  const unchanged = html`<p>No build from ${all.at(-1)?.build} to ${newest.build} changed it.</p>`
+  return html`${block(textOf(newest), `Of build ${String(newest.build)}, ${SOURCES[newest.recipeSource] ?? ''}`)}
+  ${
+    changes.length === 0
+      ? all.length > 1 && unchanged
+      : html`<ul class="changes">
+          ${changes}
+        </ul>`
+  }`
+}
+
+const SOURCES: Readonly<Record<string, string>> = {
+  tarball: 'from its tarball',
+  upload: 'sent with the upload',
+  app: 'the one that the app keeps',
+  default: 'the general one',
+  template: 'which brought its own ebuild',
+}
+
+function changeOf(former: Build, build: Build, now: Date): Html {
+  const label = `portage-hub.yaml, build ${String(former.build)} to ${String(build.build)}`
+  return html`<li>
+    <details>
+      <summary>
+        <a href="${buildAddress(build)}">Build ${build.build}</a> changed it
+        <span class="beside">${time(build.receivedAt, now)} by ${theirs(build.uploadedBy)}</span>
+      </summary>
+      ${diff(unifiedDiff('portage-hub.yaml', textOf(former), textOf(build)), label)}
+    </details>
+  </li>`
+}
+
+/** As somebody would write it; what was sent is kept as values, without its comments. */
+function textOf({ recipe }: Build): string {
+  if (recipe === null) return '# none: the build brought a complete ebuild\n'
+  return Object.keys(recipe).length === 0 ? '# nothing: the general recipe\n' : stringify(recipe)
+}
