@@ -23,6 +23,7 @@ import { lockDataFolder } from './records/data-folder-lock.ts'
 import { pathsOf } from './storage/paths.ts'
 import { collectUploads } from './jobs/collect-uploads.ts'
 import { startWebhooks } from './jobs/deliver-webhooks.ts'
+import { startFileIndex } from './jobs/index-files.ts'
 import { startJobs } from './jobs/schedule.ts'
 
 /** A connection that moves no byte for so long is dropped; the length of an upload is not limited. */
@@ -70,6 +71,7 @@ export async function startHub(config: Config, overrides: HubOverrides = {}): Pr
   if (overrides.jobs !== false) {
     start.defer(startJobs(hub))
     start.defer(startWebhooks(hub))
+    start.defer(startFileIndex(hub))
   }
   // They would go on for ever: their connections could not be closed.
   start.defer(async () => {

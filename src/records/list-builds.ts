@@ -6,6 +6,7 @@ import { contains } from './apps.ts'
 import type { Db } from './database.ts'
 import { pageOf } from './page.ts'
 import type { Page, PageRequest } from './page.ts'
+import { isIndexed, phraseOf } from './phrase.ts'
 import type { BuildTable, Schema } from './schema.ts'
 
 type BuildRow = Selectable<BuildTable>
@@ -18,8 +19,6 @@ export interface BuildFilter {
   readonly sight: Sight
 }
 
-/** A trigram needs as many; shorter texts are looked for in one row after another. */
-const INDEXED_CHARACTERS = 3
 /** Up to so many releases are read rather than looked up for one build after another. */
 const FEW_RELEASES = 1000
 
@@ -27,8 +26,8 @@ const FEW_RELEASES = 1000
 export async function listBuilds(db: Db, filter: BuildFilter, request: PageRequest): Promise<Page<BuildRow>> {
   if (filter.app !== undefined) return await buildsOfApp(db, filter, filter.app, request)
   const { search } = filter
-  if (search !== undefined && Array.from(search).length >= INDEXED_CHARACTERS)
-    return await foundBuilds(db, filter, search, request)
+  // Shorter texts are looked for in one row after another.
+  if (search !== undefined && isIndexed(search)) return await foundBuilds(db, filter, search, request)
   return await newestBuilds(db, filter, request)
 }
 
@@ -70,12 +69,11 @@ async function newestBuilds(db: Db, filter: BuildFilter, request: PageRequest) {
 
 /** By the index of trigrams, which is read in its own order only as far as the page goes. */
 async function foundBuilds(db: Db, filter: BuildFilter, search: string, request: PageRequest) {
-  const phrase = `"${search.replaceAll('"', '""')}"`
   let query = (await visible(db, filter))
     .innerJoin('buildSearch', (join) =>
       join.onRef('buildSearch.app', '=', 'builds.app').onRef('buildSearch.build', '=', 'builds.build'),
     )
-    .where(sql<SqlBool>`build_search match ${phrase}`)
+    .where(sql<SqlBool>`build_search match ${phraseOf(search)}`)
   if (request.cursor !== null) query = query.where('buildSearch.rowid', '<', Number(request.cursor))
   const rows = query
     .selectAll('builds')
@@ -94,8 +92,8 @@ function holds(search: string) {
   )})`
 }
 
-/** Builds that the one who asks may see. */
-async function visible(db: Db, { sight }: BuildFilter): Promise<Builds> {
+/** Builds that lie within what somebody may see. */
+export async function visible(db: Db, { sight }: Pick<BuildFilter, 'sight'>): Promise<Builds> {
   const conditions = await Promise.all(sight.map(async (reach) => await conditionOf(db, reach)))
   return db.selectFrom('builds').where(({ or }) => or(conditions))
 }

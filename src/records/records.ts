@@ -5,6 +5,7 @@ import { ApprovalRecords } from './approvals.ts'
 import { AuditRecords } from './audit.ts'
 import { BuildRecords } from './builds.ts'
 import { CheckRecords } from './checks.ts'
+import { FileIndex } from './file-index.ts'
 import { Growth } from './growth.ts'
 import { HoldRecords } from './holds.ts'
 import { IdempotencyRecords } from './idempotency.ts'
@@ -20,6 +21,7 @@ import { ReleaseRecords } from './releases.ts'
 import { BinpkgRecords } from './binpkgs.ts'
 import { RestorePointRecords } from './restore-points.ts'
 import { RollbackRecords } from './rollbacks.ts'
+import { SearchRecords } from './search.ts'
 import { SessionRecords, SignInLinkRecords } from './sessions.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
 import { TrustRecords } from './trusts.ts'
@@ -52,6 +54,8 @@ export class Records {
   readonly people: PersonRecords
   readonly sessions: SessionRecords
   readonly signInLinks: SignInLinkRecords
+  readonly fileIndex: FileIndex
+  readonly search: SearchRecords
   /** Of the audit: told after the transaction that appended to it. */
   readonly growth: Growth
 
@@ -83,6 +87,8 @@ export class Records {
     this.people = new PersonRecords(db)
     this.sessions = new SessionRecords(db)
     this.signInLinks = new SignInLinkRecords(db)
+    this.fileIndex = new FileIndex(db)
+    this.search = new SearchRecords(db)
   }
 
   /**

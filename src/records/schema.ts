@@ -13,6 +13,7 @@ import type {
   RestorePointFileTable,
   RestorePointTable,
 } from './point-tables.ts'
+import type { FileBuildTable, FilePathTable, FileQueueTable, FileSearchTable } from './search-tables.ts'
 import type { ExchangeTable, TrustTable } from './trust-tables.ts'
 import type { WebhookDeliveryTable, WebhookQueueTable, WebhookTable } from './webhook-tables.ts'
 
@@ -56,6 +57,10 @@ export interface Schema {
   people: PersonTable
   sessions: SessionTable
   signInLinks: SignInLinkTable
+  filePaths: FilePathTable
+  fileSearch: FileSearchTable
+  fileBuilds: FileBuildTable
+  fileQueue: FileQueueTable
 }
 
 export interface AppTable {
