@@ -30,6 +30,7 @@ import { promotionRoutes } from './promotion-routes.ts'
 import { restorePointFileRoutes, restorePointRoutes } from './restore-point-routes.ts'
 import { resumableRoutes } from './resumable-routes.ts'
 import { rollbackRoutes } from './rollback-routes.ts'
+import { searchRoutes } from './search-routes.ts'
 import { guardSession } from './session.ts'
 import { signInLimit } from './sign-in-limit.ts'
 import { signInPages } from './pages/sign-in-pages.ts'
@@ -116,6 +117,7 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),
+    searchRoutes(hub),
   )
   return routes
 }

@@ -14,6 +14,7 @@ import { people } from './people.ts'
 import { promotions } from './promotions.ts'
 import { restorePoints } from './restore-points.ts'
 import { rollbacks } from './rollbacks.ts'
+import { search } from './search.ts'
 import { signingIn } from './signing-in.ts'
 import { thisDocument } from './this-document.ts'
 import { tokens } from './tokens.ts'
@@ -24,5 +25,5 @@ import { webhooks } from './webhooks.ts'
 export const NOUNS: readonly Noun[] = [
   ...[apps, uploads, builds, checks, promotions, marks, environments, holds],
   ...[nodes, restorePoints, rollbacks],
-  ...[tokens, people, signingIn, trust, keys, audit, events, webhooks, thisDocument],
+  ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, thisDocument],
 ]
