@@ -23,6 +23,7 @@ import { addPromote } from './promote.ts'
 import { addApprove, addCancel, addPromotions, addReject } from './promotions.ts'
 import { addPush } from './push.ts'
 import { addRebuild } from './rebuild.ts'
+import { addSearch } from './search.ts'
 import { addServe } from './serve.ts'
 import { addRollback } from './rollback.ts'
 import { addToken } from './token.ts'
@@ -52,7 +53,7 @@ Examples:
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [
-    ...[addPush, addApps, addBuilds, addBuild, addCheck, addChecks],
+    ...[addPush, addSearch, addApps, addBuilds, addBuild, addCheck, addChecks],
     ...[addYank, addUnyank, addPin, addUnpin],
   ],
   'Environments:': [

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { indexFiles } from '../../src/builds/index-files.ts'
+import type { Searched } from '../../src/http/openapi/search.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import { tarball } from '../support/tarballs.ts'
 import { cliOf, runCli, temporaryFolder } from './support.ts'
@@ -289,4 +291,20 @@ test('no hub, and no file, are told apart', async () => {
   expect(missing).toMatchObject({ status: 1, stdout: '' })
   expect(missing.stderr).toMatch(/^portage-hub: \/nonexistent\.tar cannot be read: ENOENT/)
   expect(folder.stderr).toBe('portage-hub: / is no ordinary file; name the tarball itself\n')
+})
+
+test('everything is searched for by words, and finding nothing has a status of its own', async () => {
+  await using hub = await createTestHub()
+  await hub.upload('shop', SHOP, { build: '45', version: '6.1.0-rc.2' })
+  await indexFiles(hub.hub)
+  const cli = cliOf(hub)
+  expect((await cli('search', 'shop', '45')).stdout).toMatch(
+    /^KIND .*\nbuild {2}shop\/45 {2}6\.1\.0-rc\.2 {2}2026-01-02 03:04\n$/,
+  )
+  expect((await cli('search', 'bin/')).stdout).toContain('file  shop/45/shop-6/bin/shop')
+  const { groups } = JSON.parse((await cli('search', 'shop', '--json', '--limit', '1')).stdout) as Searched
+  expect(groups.map(({ kind }) => kind)).toEqual(['app', 'build', 'file'])
+  const none = await cli('search', 'nothing of the kind')
+  expect(none).toMatchObject({ status: 5, stdout: '' })
+  expect(none.stderr).toBe('Nothing that you may see has this.\n')
 })
