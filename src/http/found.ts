@@ -55,14 +55,14 @@ export function foundBuild(build: BuildRow, words: SearchWords): Found {
   const { numbered, versioned } = words
   const isNumbered = numbered?.build === build.build
   const values: Values = [
+    ['build', nameOf(build)],
     ['version', semver],
     ['package', `${app}-${pv}`],
     ['branch', branch],
-    ['app', app],
   ]
   return {
     ...{ kind: 'build', ...ofBuild(build) },
-    matched: isNumbered ? matchIn([['build', nameOf(build)]], words) : matchIn(values, words),
+    matched: matchIn(values, words),
     exact: isNumbered
       ? isSame(numbered.app, app)
       : versioned.some(

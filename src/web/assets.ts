@@ -21,7 +21,8 @@ const of = (name: string): string => readFileSync(packages.resolve(name), 'utf8'
 /** Each file is one request: Pico and ours, htmx and ours. */
 export function readAssets(): { readonly addresses: AssetAddresses; readonly assets: readonly Asset[] } {
   const style = asset('hub', 'css', 'text/css', of('@picocss/pico/css/pico.min.css') + own('hub.css'))
-  const script = asset('hub', 'js', 'text/javascript', `${of('htmx.org/dist/htmx.min.js')}\n${own('hub.js')}`)
+  const scripts = [of('htmx.org/dist/htmx.min.js'), own('hub.js'), own('search.js')]
+  const script = asset('hub', 'js', 'text/javascript', scripts.join('\n'))
   const icon = asset('icon', 'svg', 'image/svg+xml', own('icon.svg'))
   const addresses = { style: style.address, script: script.address, icon: icon.address }
   return { addresses, assets: [style, script, icon] }

@@ -88,20 +88,36 @@ function header({ visitor }: Frame): Html {
     <a class="brand" href="/">${MARK}<span>Portage Hub</span></a>
     ${
       visitor &&
-      html`<form class="search" action="/apps" role="search">
-          <input
-            type="search"
-            name="q"
-            aria-label="Search apps"
-            placeholder="Search apps  /"
-            autocomplete="off"
-            aria-keyshortcuts="/"
-          />
-        </form>
+      html`${searchBox()}
         <a class="account" href="/account"><bdi>${visitor.name}</bdi></a>
         <button class="menu-button" type="button" popovertarget="menu">Menu</button>`
     }
   </header>`
+}
+
+/** Without the script a plain form. `go`: words that name one thing lead to it. */
+function searchBox(): Html {
+  return html`<form class="search" action="/search" role="search">
+    <input type="hidden" name="go" value="true" />
+    <input
+      type="search"
+      name="q"
+      aria-label="Search everything"
+      placeholder="Search everything  /"
+      autocomplete="off"
+      autocapitalize="off"
+      spellcheck="false"
+      maxlength="200"
+      aria-keyshortcuts="/ Control+K"
+      hx-get="/search?part=options"
+      hx-trigger="input changed delay:150ms"
+      hx-target="#found"
+      hx-select="#found-options"
+      hx-sync="this:replace"
+    />
+    <div id="found" class="found" hidden></div>
+    <p id="found-count" class="unseen" role="status"></p>
+  </form>`
 }
 
 function navigation({ section, visitor }: Frame): Html {

@@ -10,6 +10,7 @@ import { answerPage, requireVisitor } from './frame.ts'
 import { environmentPages } from './environment-pages.ts'
 import { nodePages } from './node-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
+import { searchPages } from './search-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
@@ -19,5 +20,6 @@ export function pages(hub: Hub): Router {
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
   routes.use(auditPages(hub))
+  routes.use(searchPages(hub))
   return routes
 }

@@ -19,16 +19,6 @@ document.addEventListener('click', (event) => {
   )
 })
 
-/** One key leads to the search, from everywhere but where somebody types. */
-document.addEventListener('keydown', (event) => {
-  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
-  if (event.target instanceof Element && event.target.closest('input, textarea, select')) return
-  const search = document.querySelector('.search input')
-  if (!search) return
-  event.preventDefault()
-  search.focus()
-})
-
 /**
  * Parts that follow the hub: `data-live="promotion.moved release.published"` names the events that concern it. When one comes
  * the part asks for itself again, through htmx (`hx-trigger="hub:changed throttle:1s"`).

@@ -25,6 +25,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { marked } from '../marked.ts'
 
 const NOW = new Date('2026-11-29T12:00:00Z')
 const CSRF = 'not a real one'
@@ -113,6 +114,13 @@ function someFacts(): Html {
     ['SHA-512', digest(SHA512)],
     ['Archived', time('2026-11-29T11:12:13Z', NOW)],
     ['Branch', theirs(HOSTILE)],
+    [
+      'Found',
+      marked('shop-1.4.0/etc/shop.toml', [
+        [11, 14],
+        [15, 19],
+      ]),
+    ],
     ['Released until', time('2026-12-01T12:00:00Z', NOW)],
     ['Never', time(null, NOW)],
   ])

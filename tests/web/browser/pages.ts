@@ -28,6 +28,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/nodes/:node/rollback': ['/nodes/:node/rollback?app=:app&restorePoint=:point'],
   '/promotions': ['/promotions?state=all', '/promotions?app=none'],
   '/promotions/:promotion': ['/promotions/:promotion'],
+  '/search': ['/search', '/search?q=:app', '/search?q=none-has-this'],
   '/sign-in': ['/sign-in'],
   '/sign-in/:link': ['/sign-in/no-link-at-all'],
   '/sign-out': ['/sign-out'],
