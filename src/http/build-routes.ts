@@ -109,7 +109,7 @@ export async function visibleBuild(hub: Hub, request: Request, response: Respons
   if (build && (await isVisible(hub, build, sightOf(principal)))) return build
   throw new HubError(
     'build.unknown',
-    `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))} that this token may see`,
+    `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))} that you may see`,
   )
 }
 

@@ -1,4 +1,5 @@
 /** What pages are made of. `/components` shows every one of them. */
+import { createHash } from 'node:crypto'
 import { html } from './html.ts'
 import type { Html, HtmlValue } from './html.ts'
 
@@ -126,13 +127,15 @@ export interface Column<T> {
 
 /**
  * A table that scrolls by itself where it is wider than the page. On a phone each row becomes a card whose cells carry
- * their column's title. `empty` is shown when there are no rows.
+ * their column's title. `empty` is shown when there are no rows. `idOf`, in a part that follows the hub, says which row is
+ * which when others come before it.
  */
 export function table<T>(
   caption: string,
   columns: readonly Column<T>[],
   rows: readonly T[],
   empty: Html,
+  idOf: (row: T) => string | null = () => null,
 ): Html {
   if (rows.length === 0) return empty
   const heads = columns.map(
@@ -140,7 +143,7 @@ export function table<T>(
   )
   const lines = rows.map(
     (row) =>
-      html`<tr>
+      html`<tr ${idOf(row) !== null && html`id="${idOf(row)}"`}>
         ${columns.map(
           ({ title, cell, isNumber }) =>
             html`<td class="${isNumber === true ? 'number' : ''}" data-title="${title}">
@@ -195,16 +198,24 @@ export function section(heading: string, content: HtmlValue, actions: HtmlValue 
 
 /**
  * A part of a page that follows the hub: when one of these kinds of event comes, it is asked for again. `address` is that of
- * the page. Without script it stays as it is.
+ * the page. What is the same stays as it is, with the focus and with what somebody has typed; without script all does.
  */
-export function live(id: string, address: string, events: readonly string[], content: HtmlValue): Html {
+export function live(
+  id: string,
+  address: string,
+  events: readonly string[],
+  content: HtmlValue,
+  /** Events of another app do not concern it. */
+  app: string | null = null,
+): Html {
   return html`<div
     id="${id}"
     data-live="${events.join(' ')}"
+    ${app !== null && html`data-app="${app}"`}
     hx-get="${address}"
     hx-select="#${id}"
     hx-trigger="hub:changed throttle:1s"
-    hx-swap="outerHTML"
+    hx-swap="outerMorph"
   >
     ${content}
   </div>`
@@ -260,7 +271,12 @@ export function action(
   const hidden = Object.entries({ csrf, ...fields }).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`,
   )
-  return html`<form class="action" method="post" action="${address}">
+  // In a part that follows the hub no form becomes another one.
+  const id = `do-${createHash('sha256')
+    .update([label, address, ...Object.values(fields)].join(' '))
+    .digest('hex')
+    .slice(0, 12)}`
+  return html`<form class="action" id="${id}" method="post" action="${address}">
     ${hidden} ${inputs}
     <button type="submit" class="${tone}">${label}</button>
   </form>`

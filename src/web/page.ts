@@ -50,12 +50,21 @@ export interface Frame {
   readonly section: Section | null
   readonly visitor: Visitor | null
   readonly notice?: Notice | null
+  /** The newest event that the page can know of: its live parts follow those after it. */
+  readonly eventsAfter?: number | null
   /** The version of the hub, for the foot of the page. */
   readonly version: string
 }
 
-/** htmx adds no styles of its own: the Content-Security-Policy takes those of our file alone. */
-const HTMX_CONFIG = JSON.stringify({ includeIndicatorCSS: false, history: false })
+/**
+ * htmx adds no styles of its own: the Content-Security-Policy takes those of our file alone. What somebody has opened, and
+ * what the script has shown, stays so when a part of the page follows the hub.
+ */
+const HTMX_CONFIG = JSON.stringify({
+  includeIndicatorCSS: false,
+  history: false,
+  morphIgnore: ['data-htmx-powered', 'open', 'hidden'],
+})
 
 /** A whole document. `content` brings its own h1. */
 export function page(frame: Frame, content: Html): Html {
@@ -72,7 +81,7 @@ export function page(frame: Frame, content: Html): Html {
         <link rel="stylesheet" href="${assets.style}" />
         <script src="${assets.script}" defer></script>
       </head>
-      <body class="${visitor ? 'framed' : 'bare'}">
+      <body class="${visitor ? 'framed' : 'bare'}" data-after="${frame.eventsAfter ?? ''}">
         <a class="skip" href="#content">Skip to the content</a>
         ${header(frame)} ${visitor && navigation(frame)}
         <main id="content" tabindex="-1">${frame.notice && noticeOf(frame.notice)} ${content}</main>

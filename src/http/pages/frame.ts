@@ -32,7 +32,11 @@ export function answerPage(
   content: Html,
 ): void {
   const visitor = visitorOf(response)
-  const frame = { assets: addresses, title, section: section ?? null, visitor, notice, version: HUB_VERSION }
+  const eventsAfter = (response.locals['eventsAfter'] as number | undefined) ?? null
+  const frame = {
+    ...{ assets: addresses, title, section: section ?? null, visitor, notice },
+    ...{ eventsAfter, version: HUB_VERSION },
+  }
   response.status(status).set('Cache-Control', 'no-store').type('text/html; charset=utf-8')
   response.send(page(frame, content).toString())
 }

@@ -14,6 +14,11 @@ import { searchPages } from './search-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
+  // Before anything is read: what happens from now on is told to whoever has the page.
+  routes.use(async (_request, response, next) => {
+    response.locals['eventsAfter'] = (await hub.records.audit.head()).seq
+    next()
+  })
   routes.use(boardPages(hub), appsPages(hub), buildPages(hub))
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())

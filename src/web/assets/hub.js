@@ -24,14 +24,19 @@ document.addEventListener('click', (event) => {
  * the part asks for itself again, through htmx (`hx-trigger="hub:changed throttle:1s"`).
  */
 function followEvents() {
-  const parts = () =>
-    [...document.querySelectorAll('[data-live]')].map((part) => [part, part.dataset.live.split(' ')])
-  const types = new Set(parts().flatMap(([, of]) => of))
-  if (types.size === 0) return
-  const events = new EventSource('/api/v1/events')
-  const wake = ({ type }) => {
-    for (const [part, of] of parts())
-      if (of.includes(type)) part.dispatchEvent(new CustomEvent('hub:changed'))
+  const parts = () => [...document.querySelectorAll('[data-live]')]
+  const typesOf = (part) => part.dataset.live.split(' ')
+  const types = [...new Set(parts().flatMap(typesOf))]
+  if (types.length === 0) return
+  // From what the page knows on, so that nothing is missed between the two.
+  const events = new EventSource(
+    `/api/v1/events?type=${types.join(',')}&after=${document.body.dataset.after}`,
+  )
+  const wake = ({ type, data }) => {
+    const { app } = JSON.parse(data)
+    const isAbout = (part) => !part.dataset.app || app === null || part.dataset.app === app
+    for (const part of parts())
+      if (typesOf(part).includes(type) && isAbout(part)) part.dispatchEvent(new CustomEvent('hub:changed'))
   }
   for (const type of types) events.addEventListener(type, wake)
   addEventListener('pagehide', () => events.close())

@@ -13,6 +13,7 @@ import {
   field,
   fold,
   heading,
+  live,
   section,
   size,
   state,
@@ -46,25 +47,32 @@ export interface BuildView extends Omit<Lineage, 'build' | 'now'> {
   readonly now: Date
 }
 
+/** What changes what is shown of it. Nodes report too often to be followed here. */
+const EVENTS = [
+  ...['promotion.requested', 'promotion.moved', 'promotion.approved', 'promotion.insisted'],
+  ...['release.published', 'release.withdrawn', 'check.recorded', 'hold.set', 'hold.lifted', 'policy.set'],
+  ...['yank.set', 'yank.lifted', 'pin.set', 'pin.lifted'],
+]
+
 export function buildPage(view: BuildView): Html {
   const { build, checks, environments, ebuild, csrf, now } = view
   const way = [
     ['/apps', 'Apps'],
     [`/apps/${build.app}`, build.app],
   ] as const
-  return html`${heading(`${build.app} build ${String(build.build)}`, way, csrf !== '' && marks(view))}
-    ${road(
-      build,
-      checks.filter((check) => check.counts),
-    )}
-    ${build.yanked && told('bad', 'yanked', build.yanked, now)}
-    ${build.pinned && told('quiet', 'pinned', build.pinned, now)} ${factsOf(build, now)}
-    ${section(
-      'May it go on?',
-      environments.map((one) => eligibility(build, one, { csrf, now })),
-    )}
-    ${section('Checks', checksOf(build, checks, now))}
-    ${section('Where it came from and went', lineage(view))}
+  const shown = html`${heading(`${build.app} build ${String(build.build)}`, way, csrf !== '' && marks(view))}
+  ${road(
+    build,
+    checks.filter((check) => check.counts),
+  )}
+  ${build.yanked && told('bad', 'yanked', build.yanked, now)}
+  ${build.pinned && told('quiet', 'pinned', build.pinned, now)} ${factsOf(build, now)}
+  ${section(
+    'May it go on?',
+    environments.map((one) => eligibility(build, one, { csrf, now })),
+  )}
+  ${section('Checks', checksOf(build, checks, now))} ${section('Where it came from and went', lineage(view))}`
+  return html`${live('build', buildAddress(build), EVENTS, shown, build.app)}
     <div id="ebuild">${section('What is published', published(build, ebuild))}</div>`
 }
 

@@ -45,7 +45,8 @@ export function promotionsPage(list: PromotionList): Html {
   const fields = html`${choice('State', 'state', FILTER_STATES, filter.state)}
   ${field('App', { name: 'app', value: filter.app })}
   ${choice('Environment', 'environment', [['', 'all'], ...environments.map(named)], filter.environment)}`
-  const shown = html`${table('Promotions', columnsAt(now), promotions, nothing(list))} ${pager(list.next)}`
+  const shown = html`${table('Promotions', columnsAt(now), promotions, nothing(list), ({ id }) => id)}
+  ${pager(list.next)}`
   return html`${heading('Promotions')} ${filters('/promotions', fields)}
   ${live('promotions', list.address, EVENTS, shown)}`
 }
@@ -109,15 +110,13 @@ export function promotionPage({ promotion, may, csrf, now }: WholePromotion): Ht
   const { app, build, environment, approvals } = promotion
   const address = `/promotions/${promotion.id}`
   const title = html`${theirs(app)} ${build} → ${theirs(environment)}`
-  const shown = html`${emergency(promotion)} ${promotionFacts(promotion, now)} ${members(promotion)}
+  const forms = (may.approve || may.cancel) && decisions(address, promotion, may, csrf)
+  const shown = html`${forms && html`<div class="actions part">${forms}</div>`} ${emergency(promotion)}
+  ${promotionFacts(promotion, now)} ${members(promotion)}
   ${promotion.rules && section('What it waits for', verdict(promotion.rules, now))}
   ${section('Approvals', table('Approvals', approvalColumns(now), approvals, empty('Nobody has approved it.')))}`
   return html`${heading(title, [['/promotions', 'Promotions']])}
-  ${
-    (may.approve || may.cancel) &&
-    html`<div class="actions part">${decisions(`/promotions/${promotion.id}`, promotion, may, csrf)}</div>`
-  }
-  ${live('promotion', address, VERDICT_EVENTS, shown)}`
+  ${live('promotion', address, VERDICT_EVENTS, shown, app)}`
 }
 
 /** What stands in the way of everything else: somebody skips the waiting. */
