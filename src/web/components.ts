@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { html } from './html.ts'
 import type { Html, HtmlValue } from './html.ts'
+import { distance, sizeText } from './quantities.ts'
 
 // ------------------------------------------------------------------------------------------------ words and values
 
@@ -18,15 +19,6 @@ export function theirs(text: string): Html {
   return html`<bdi>${text}</bdi>`
 }
 
-const STEPS = [
-  [60, 'second', 1],
-  [3600, 'minute', 60],
-  [86_400, 'hour', 3600],
-  [86_400 * 60, 'day', 86_400],
-  [86_400 * 365 * 2, 'month', 86_400 * 30],
-  [Infinity, 'year', 86_400 * 365],
-] as const
-
 /** `3 minutes ago`, with the exact time on hover; what is to come is `in 3 minutes`. A dash for null. */
 export function time(at: string | null, now: Date): Html {
   if (at === null) return html`<span class="none">–</span>`
@@ -35,32 +27,9 @@ export function time(at: string | null, now: Date): Html {
   return html`<time datetime="${at}" title="${exact}">${distance(seconds)}</time>`
 }
 
-function distance(seconds: number): string {
-  const size = Math.abs(seconds)
-  if (size < 5) return 'now'
-  const [, unit, unitSec] = STEPS.find(([below]) => size < below) ?? STEPS[5]
-  const count = Math.floor(size / unitSec)
-  const text = `${String(count)} ${unit}${count === 1 ? '' : 's'}`
-  return seconds < 0 ? `in ${text}` : `${text} ago`
-}
-
-const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-
 /** Bytes in binary units: `1.2 MiB`, with the exact number on hover. */
 export function size(bytes: number): Html {
   return html`<span class="size" title="${String(bytes)} bytes">${sizeText(bytes)}</span>`
-}
-
-/** `1.2 MiB`. */
-export function sizeText(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  // 1023.96 would be shown as 1024.0.
-  while (value >= 1023.95 && unit < SIZES.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${SIZES[unit] ?? ''}`
 }
 
 /** The beginning of a digest or id, with a button that copies the whole. */

@@ -17,13 +17,13 @@ import {
   rules,
   section,
   size,
-  sizeText,
   state,
   table,
   theirs,
   time,
 } from '../components.ts'
 import { html } from '../html.ts'
+import { sizeText } from '../quantities.ts'
 import type { Html } from '../html.ts'
 import { marked } from '../marked.ts'
 
