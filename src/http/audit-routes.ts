@@ -37,6 +37,17 @@ export function auditRoutes(hub: Pick<Hub, 'records' | 'chainWatch'>): Router {
   return routes
 }
 
+/** What somebody did last, newest first. */
+export async function lastChangesBy(
+  { records }: Pick<Hub, 'records'>,
+  actor: string,
+  limit: number,
+): Promise<readonly AuditRecord[]> {
+  const any = { type: null, app: null, build: null, environment: null, node: null, subject: null }
+  const page = await records.audit.list({ ...any, actor, since: null, until: null }, { limit, cursor: null })
+  return page.items.map(auditJson)
+}
+
 export function auditJson({ before, after, ...row }: AuditRow): AuditRecord {
   return { ...row, type: row.type as ChangeType, before: valueOf(before), after: valueOf(after) }
 }

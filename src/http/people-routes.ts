@@ -9,6 +9,7 @@ import type { Hub } from '../hub.ts'
 import { addPerson, changePerson, findPerson, grantsOf } from '../people/person.ts'
 import { endSessions } from '../people/session.ts'
 import { linkAddress, makeSignInLink } from '../people/sign-in-link.ts'
+import type { MadeLink } from '../people/sign-in-link.ts'
 import type { PersonRow } from '../records/people.ts'
 import { authorize, principalOf } from './auth.ts'
 import { checkGrant } from './check-grant.ts'
@@ -16,7 +17,7 @@ import { durationSeconds } from './duration.ts'
 import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request.ts'
 
 /** Nodes and machines on their way to become one have tokens, and no account. */
-const PERSONAL_ROLES = ['administrator', 'release-manager', 'approver', 'developer', 'reader'] as const
+export const PERSONAL_ROLES = ['administrator', 'release-manager', 'approver', 'developer', 'reader'] as const
 
 export const grantsSchema = z
   .array(
@@ -73,12 +74,8 @@ const MOST_LINK_SEC = 7 * 86_400
 export function peopleRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/people', async (request, response) => {
-    const { name: by } = authorize(response, { to: 'administer' })
-    const { subject, ...body } = parseWith(personSchema, request.body, 'the body')
-    checkGrants(hub, body.grants)
     const dryRun = isDryRun(request)
-    const identity = subject === null ? null : { issuer: hub.openIdProvider.issuer, subject }
-    const person = await addPerson(hub, { ...body, identity, by, dryRun })
+    const person = await addAsked(hub, response, request.body, dryRun)
     if (!dryRun) response.status(201).location(`${request.baseUrl}/people/${person.id}`)
     response.json({ ...personJson(person), ...(dryRun && { id: null, dryRun }) })
   })
@@ -90,12 +87,8 @@ export function peopleRoutes(hub: Hub): Router {
     response.json(personJson(await visiblePerson(hub, request, response)))
   })
   routes.patch('/people/:person', async (request, response) => {
-    const by = authorize(response, { to: 'administer' })
-    const change = parseWith(personChangeSchema, request.body, 'the body')
-    if (change.grants) checkGrants(hub, change.grants)
-    const { id } = await findPerson(hub, parameter(request, 'person'))
     const dryRun = isDryRun(request)
-    const person = await changePerson(hub, { id, change: given(change), by, dryRun })
+    const person = await changeAsked(hub, request, response, request.body, dryRun)
     response.json({ ...personJson(person), ...(dryRun && { dryRun }) })
   })
   addLinkAndSignOut(hub, routes)
@@ -104,13 +97,8 @@ export function peopleRoutes(hub: Hub): Router {
 
 function addLinkAndSignOut(hub: Hub, routes: Router): void {
   routes.post('/people/:person/link', async (request, response) => {
-    const { name: by } = authorize(response, { to: 'administer' })
-    const { expiresIn } = parseWith(linkWishSchema, request.body ?? {}, 'the body')
-    const expiresInSec = durationSeconds(expiresIn)
-    if (expiresInSec > MOST_LINK_SEC) throw new HubError('request.invalid', 'a link is good for 7d at most')
-    const person = await findPerson(hub, parameter(request, 'person'))
     const dryRun = isDryRun(request)
-    const { link, secret } = await makeSignInLink(hub, { person, expiresInSec, by, dryRun })
+    const { person, link, secret } = await linkAsked(hub, request, response, request.body ?? {}, dryRun)
     if (!dryRun) response.status(201)
     response.json({
       person: person.name,
@@ -127,8 +115,53 @@ function addLinkAndSignOut(hub: Hub, routes: Router): void {
   })
 }
 
+/** Adds whom `given` describes, in the words of `personSchema`; API and pages alike. */
+export async function addAsked(
+  hub: Hub,
+  response: Response,
+  given: unknown,
+  dryRun: boolean,
+): Promise<PersonRow> {
+  const { name: by } = authorize(response, { to: 'administer' })
+  const { subject, ...body } = parseWith(personSchema, given, 'the person')
+  checkGrants(hub, body.grants)
+  const identity = subject === null ? null : { issuer: hub.openIdProvider.issuer, subject }
+  return await addPerson(hub, { ...body, identity, by, dryRun })
+}
+
+/** Changes the person of the path as `given` says, in the words of `personChangeSchema`. */
+export async function changeAsked(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  given: unknown,
+  dryRun: boolean,
+): Promise<PersonRow> {
+  const by = authorize(response, { to: 'administer' })
+  const change = parseWith(personChangeSchema, given, 'the change')
+  if (change.grants) checkGrants(hub, change.grants)
+  const { id } = await findPerson(hub, parameter(request, 'person'))
+  return await changePerson(hub, { id, change: whatIsSent(change), by, dryRun })
+}
+
+/** Makes a link for the person of the path; `secret` is its only copy. */
+export async function linkAsked(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  given: unknown,
+  dryRun: boolean,
+): Promise<MadeLink & { readonly person: PersonRow }> {
+  const { name: by } = authorize(response, { to: 'administer' })
+  const { expiresIn } = parseWith(linkWishSchema, given, 'the link')
+  const expiresInSec = durationSeconds(expiresIn)
+  if (expiresInSec > MOST_LINK_SEC) throw new HubError('request.invalid', 'a link is good for 7d at most')
+  const person = await findPerson(hub, parameter(request, 'person'))
+  return { person, ...(await makeSignInLink(hub, { person, expiresInSec, by, dryRun })) }
+}
+
 /** Administrators see everybody, and everybody themselves. @throws {HubError} `auth.forbidden`; `person.unknown`. */
-async function visiblePerson(hub: Hub, request: Request, response: Response): Promise<PersonRow> {
+export async function visiblePerson(hub: Hub, request: Request, response: Response): Promise<PersonRow> {
   const principal = principalOf(response)
   const wanted = parameter(request, 'person')
   if (principal.kind === 'person' && [principal.id, principal.name].includes(wanted))
@@ -142,7 +175,7 @@ function checkGrants(hub: Hub, grants: readonly Grant[]): void {
 }
 
 /** Without the keys that were not sent. */
-function given(change: z.infer<typeof personChangeSchema>) {
+function whatIsSent(change: z.infer<typeof personChangeSchema>) {
   const { fullName, grants, disabled } = change
   return {
     ...(fullName !== undefined && { fullName }),

@@ -1,19 +1,22 @@
 /** `/tokens`: made by administrators, shown once. */
 import { Router } from 'express'
+import type { Response } from 'express'
 import { z } from 'zod'
 import { presentName, ROLES } from '../access/rights.ts'
 import type { Principal, Role } from '../access/rights.ts'
 import { createToken, revokeToken } from '../access/tokens.ts'
 import type { NewToken } from '../access/tokens.ts'
+import { timestamp } from '../clock.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import { parseNodeName } from '../nodes/node-name.ts'
 import { findPerson } from '../people/person.ts'
+import type { TokenFilter } from '../records/tokens.ts'
 import { authorize, principalOf } from './auth.ts'
 import { checkGrant } from './check-grant.ts'
 import { durationSeconds } from './duration.ts'
 import { principalJson, tokenJson } from './representations.ts'
-import { isDryRun, pageRequest, parameter, parseWith, sendPage } from './request.ts'
+import { isDryRun, pageRequest, parameter, parseWith, query, sendPage } from './request.ts'
 
 export const tokenSchema = z.strictObject({
   name: z
@@ -57,16 +60,7 @@ export const tokenSchema = z.strictObject({
 export function tokenRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/tokens', async (request, response) => {
-    const maker = authorize(response, { to: 'administer' })
-    const body = withEnvironments(parseWith(tokenSchema, request.body, 'the body'))
-    checkScope(hub, body)
-    const token: NewToken = {
-      maySendCommands: body.commands,
-      ...body,
-      by: maker.name,
-      owner: body.person === null ? ownerOf(maker, body.role) : (await findPerson(hub, body.person)).id,
-      expiresInSec: body.expiresIn === null ? null : durationSeconds(body.expiresIn),
-    }
+    const { body, token } = await wantedToken(hub, response, request.body)
     if (isDryRun(request)) {
       response.json({ ...body, dryRun: true })
       return
@@ -77,7 +71,14 @@ export function tokenRoutes(hub: Hub): Router {
   })
   routes.get('/tokens', async (request, response) => {
     authorize(response, { to: 'administer' })
-    sendPage(request, response, await hub.records.tokens.list(pageRequest(request)), tokenJson)
+    const order = query(request, 'order') ?? 'oldest'
+    if (order !== 'oldest' && order !== 'newest')
+      throw new HubError('request.invalid', '?order= is oldest or newest')
+    const given = {
+      ...{ role: query(request, 'role'), person: query(request, 'person'), state: query(request, 'state') },
+    }
+    const filter = await tokenFilterOf(hub, given)
+    sendPage(request, response, await hub.records.tokens.list(pageRequest(request), filter, order), tokenJson)
   })
   routes.delete('/tokens/:token', async (request, response) => {
     authorize(response, { to: 'administer' })
@@ -91,6 +92,45 @@ export function tokenRoutes(hub: Hub): Router {
     response.json(principalJson(principalOf(response)))
   })
   return routes
+}
+
+/**
+ * The token that somebody who may make one asks for.
+ * @throws {HubError} `auth.forbidden`; `request.invalid`; what `checkGrant` and `findPerson` throw.
+ */
+export async function wantedToken(
+  hub: Hub,
+  response: Response,
+  given: unknown,
+): Promise<{ readonly body: TokenBody; readonly token: NewToken }> {
+  const maker = authorize(response, { to: 'administer' })
+  const body = withEnvironments(parseWith(tokenSchema, given, 'the token'))
+  checkScope(hub, body)
+  const token = {
+    maySendCommands: body.commands,
+    ...body,
+    by: maker.name,
+    owner: body.person === null ? ownerOf(maker, body.role) : (await findPerson(hub, body.person)).id,
+    expiresInSec: body.expiresIn === null ? null : durationSeconds(body.expiresIn),
+  }
+  return { body, token }
+}
+
+/** What `?role=`, `?person=` and `?state=` say. @throws {HubError} `request.invalid`; `person.unknown`. */
+export async function tokenFilterOf(
+  hub: Pick<Hub, 'records' | 'clock'>,
+  given: Readonly<Record<'role' | 'person' | 'state', string | null>>,
+): Promise<TokenFilter> {
+  const { person, state } = given
+  const role = given.role === null ? null : ROLES.find((one) => one === presentName(given.role ?? ''))
+  if (role === undefined) throw new HubError('request.invalid', `?role= is one of ${ROLES.join(', ')}`)
+  if (state !== null && state !== 'good' && state !== 'ended')
+    throw new HubError('request.invalid', '?state= is good or ended')
+  return {
+    roles: role === null ? null : [role],
+    owner: person === null ? null : (await findPerson(hub, person)).id,
+    good: state === null ? null : { now: timestamp(hub.clock.now()), is: state === 'good' },
+  }
 }
 
 /**

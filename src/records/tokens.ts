@@ -37,6 +37,15 @@ export class KnownTokens {
 
 const MOST_KNOWN = 20_000
 
+/** null: whatever it is. */
+export interface TokenFilter {
+  readonly roles: readonly string[] | null
+  /** Who is behind it. */
+  readonly owner: string | null
+  /** Whether it is good at `now`: neither revoked nor expired. */
+  readonly good: { readonly now: string; readonly is: boolean } | null
+}
+
 export class TokenRecords {
   readonly #db: Db
   readonly #known: KnownTokens
@@ -116,14 +125,27 @@ export class TokenRecords {
     return row !== undefined
   }
 
-  /** Oldest first. */
-  async list(request: PageRequest): Promise<Page<TokenRow>> {
+  async list(
+    request: PageRequest,
+    { roles, owner, good }: TokenFilter = { roles: null, owner: null, good: null },
+    order: 'oldest' | 'newest' = 'oldest',
+  ): Promise<Page<TokenRow>> {
     let query = this.#db
       .selectFrom('tokens')
       .selectAll()
-      .orderBy('id')
+      .orderBy('id', order === 'oldest' ? 'asc' : 'desc')
       .limit(request.limit + 1)
-    if (request.cursor !== null) query = query.where('id', '>', request.cursor)
+    if (request.cursor !== null) query = query.where('id', order === 'oldest' ? '>' : '<', request.cursor)
+    if (roles !== null) query = query.where('role', 'in', roles)
+    if (owner !== null) query = query.where('owner', '=', owner)
+    if (good !== null)
+      query = query.where(({ and, or, not, eb }) => {
+        const isGood = and([
+          eb('revokedAt', 'is', null),
+          or([eb('expiresAt', 'is', null), eb('expiresAt', '>', good.now)]),
+        ])
+        return good.is ? isGood : not(isGood)
+      })
     return pageOf(await query.execute(), request.limit, (row) => row.id)
   }
 }

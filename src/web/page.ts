@@ -17,6 +17,8 @@ export const SECTIONS = {
   promotions: { address: '/promotions', name: 'Promotions' },
   nodes: { address: '/nodes', name: 'Nodes' },
   audit: { address: '/audit', name: 'Audit', isForAdministrators: true },
+  people: { address: '/people', name: 'People', isForAdministrators: true },
+  tokens: { address: '/tokens', name: 'Tokens', isForAdministrators: true },
 } as const satisfies Readonly<Record<string, Place>>
 export type Section = keyof typeof SECTIONS
 

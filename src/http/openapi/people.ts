@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { linkWishSchema, personChangeSchema, personSchema } from '../people-routes.ts'
 import { dryRunMark, json, orDryRun } from './operation.ts'
-import type { Noun } from './operation.ts'
+import type { Answering, Noun } from './operation.ts'
 import { grant } from './tokens.ts'
 import { time, who } from './values.ts'
 
@@ -23,6 +23,8 @@ export const person = z
     disabledAt: time.nullable(),
   })
   .meta({ id: 'Person' })
+
+export type Person = Answering<typeof person>
 
 const madePerson = person.extend({ id: z.string().nullable(), dryRun: dryRunMark.optional() })
 const GRANTS = [{ role: 'release-manager', apps: ['shop'], environments: ['staging'] }]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { linkSchema, passwordSchema, signInSchema, signOutSchema } from '../sign-in-routes.ts'
 import { dryRunMark, json, orDryRun } from './operation.ts'
-import type { Noun } from './operation.ts'
+import type { Answering, Noun } from './operation.ts'
 import { person } from './people.ts'
 import { time } from './values.ts'
 
@@ -17,6 +17,7 @@ const session = z
     current: z.boolean().describe('Whether it is the one that asks.'),
   })
   .meta({ id: 'Session' })
+export type Session = Answering<typeof session>
 
 const opened = z.strictObject({
   person,

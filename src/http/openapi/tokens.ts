@@ -84,9 +84,16 @@ export const tokens: Noun = {
     'tokens.list': {
       call: 'GET /tokens',
       summary: 'List tokens',
-      description: 'Oldest first, revoked and expired ones too.',
+      description: 'Oldest first, revoked and expired ones too, unless the query says otherwise.',
       who: 'administers',
+      query: {
+        role: z.enum(ROLES).optional(),
+        person: z.string().optional().describe('Who is behind them, by name or id.'),
+        state: z.enum(['good', 'ended']).optional().describe('`ended`: revoked or expired.'),
+        order: z.enum(['oldest', 'newest']).optional().describe('What comes first.'),
+      },
       page: { of: token },
+      refusals: ['person.unknown'],
     },
     'tokens.revoke': {
       call: 'DELETE /tokens/{token}',

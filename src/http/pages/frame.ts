@@ -153,6 +153,11 @@ const DONE = {
   changed: 'It is changed.',
   removed: 'It is gone.',
   sent: 'It is sent again.',
+  granted: 'What they may do is changed, from their next request on.',
+  disabled: 'The account is disabled: they are signed out everywhere, and cannot come back.',
+  enabled: 'The account is enabled again.',
+  'signed-out': 'They are signed out everywhere.',
+  revoked: 'The token is revoked: it opens nothing any more.',
   followed: 'The chain was followed.',
   following: 'The chain is being followed; load the page again to see how far.',
 } as const satisfies Readonly<Record<string, string>>

@@ -9,8 +9,10 @@ import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
 import { environmentPages } from './environment-pages.ts'
 import { nodePages } from './node-pages.ts'
+import { peoplePages } from './people-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
 import { searchPages } from './search-pages.ts'
+import { tokenPages } from './token-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
@@ -24,7 +26,7 @@ export function pages(hub: Hub): Router {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
-  routes.use(auditPages(hub))
   routes.use(searchPages(hub))
+  routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub))
   return routes
 }

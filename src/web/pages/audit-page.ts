@@ -178,6 +178,10 @@ export function pageOf({ type, subject, app, build, environment, node }: About):
   const kind = type.slice(0, type.indexOf('.'))
   const id = encodeURIComponent(subject)
   switch (kind) {
+    case 'person':
+      return subject.startsWith('prs_') ? `/people/${id}` : null
+    case 'token':
+      return '/tokens'
     case 'promotion':
       return `/promotions/${id}`
     case 'policy':

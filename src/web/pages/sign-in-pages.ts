@@ -4,6 +4,7 @@ import type { Html } from '../html.ts'
 import type { Grant } from '../../access/rights.ts'
 import type { PersonRow } from '../../records/people.ts'
 import type { SessionRow } from '../../records/sessions.ts'
+import { wordsOfGrant } from './words.ts'
 
 export function signInPage(given: {
   readonly name: string
@@ -69,7 +70,7 @@ export function accountPage({
         grants.length === 0
           ? html`<p>Nothing yet: ask an administrator.</p>`
           : html`<ul>
-              ${grants.map((grant) => html`<li>${grantText(grant)}</li>`)}
+              ${grants.map((grant) => html`<li>${wordsOfGrant(grant)}</li>`)}
             </ul>`
       }
     </section>
@@ -150,10 +151,4 @@ function nameForBrowsers(name: string): Html {
     aria-hidden="true"
     readonly
   />`
-}
-
-/** `release-manager of shop in staging`. */
-function grantText({ role, apps, environments }: Grant): string {
-  const of = apps === null ? '' : ` of ${apps.join(', ')}`
-  return `${role}${of}${environments === null ? '' : ` in ${environments.join(', ')}`}`
 }

@@ -1,4 +1,5 @@
 /** The words that several pages have for the same thing, and where it has its page. */
+import type { Grant } from '../../access/rights.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { Promotion } from '../../http/openapi/promotions.ts'
 import { state } from '../components.ts'
@@ -31,4 +32,10 @@ export function wordsOfHold({ build, newer, yank }: Hold): string {
   if (build === null) return 'all builds held'
   const which = `build ${String(build)}${newer ? ' and newer' : ''}`
   return yank ? `${which} yanked` : `${which} held`
+}
+
+/** `release-manager of shop in staging`. */
+export function wordsOfGrant({ role, apps, environments }: Grant): string {
+  const of = apps === null ? '' : ` of ${apps.join(', ')}`
+  return `${role}${of}${environments === null ? '' : ` in ${environments.join(', ')}`}`
 }
