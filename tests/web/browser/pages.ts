@@ -17,7 +17,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/apps': ['/apps', '/apps?q=none-has-this'],
   '/apps/:app': ['/apps/:app', '/apps/cart'],
   '/apps/:app/builds/:build': ['/apps/:app/builds/:build', '/apps/:app/builds/1', '/apps/:app/builds/2'],
-  '/audit': ['/audit', '/audit?app=shop'],
+  '/audit': ['/audit', '/audit?actor=none', '/audit?app=shop&limit=2'],
   '/components': ['/components'],
   '/environments': ['/environments'],
   '/environments/:environment': ['/environments/:environment', '/environments/staging'],
@@ -26,12 +26,15 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/nodes': ['/nodes', '/nodes?drifted=true'],
   '/nodes/:node': ['/nodes/:node', '/nodes/idle', '/nodes/db1'],
   '/nodes/:node/rollback': ['/nodes/:node/rollback?app=:app&restorePoint=:point'],
+  '/people': ['/people'],
+  '/people/:person': ['/people/:person', '/people/ada'],
   '/promotions': ['/promotions?state=all', '/promotions?app=none'],
   '/promotions/:promotion': ['/promotions/:promotion'],
   '/search': ['/search', '/search?q=:app', '/search?q=none-has-this'],
   '/sign-in': ['/sign-in'],
   '/sign-in/:link': ['/sign-in/no-link-at-all'],
   '/sign-out': ['/sign-out'],
+  '/tokens': ['/tokens', '/tokens?role=node&state=all', '/tokens?role=enrol'],
 }
 
 export function addressOf(address: string, parameters: Readonly<Record<string, string>>): string {
