@@ -33,7 +33,7 @@ export const CHANGES = {
   'person.signed_out': 'sessions of somebody were ended',
   'person.sign_in_failed': 'somebody failed to sign in, once or more since it was last told',
   'webhook.created': 'a webhook was made',
-  'webhook.changed': 'a webhook was enabled or disabled',
+  'webhook.changed': 'a webhook was changed, enabled or disabled',
   'webhook.removed': 'a webhook was removed',
   'webhook.replayed': 'a delivery of a webhook was asked for again',
   'key.created': 'a signing key was made',

@@ -116,6 +116,21 @@ export async function attemptDelivery(
     )
 }
 
+/** What is sent of a delivery as things are now, for people to read; null: its event is not there any more. */
+export async function textOfDelivery(
+  hub: Pick<Hub, 'records' | 'config' | 'clock'>,
+  { format }: WebhookRow,
+  delivery: DeliveryRow,
+): Promise<string | null> {
+  const [row] = await hub.records.audit.after(delivery.seq - 1, 1)
+  if (row?.seq !== delivery.seq) return null
+  const event = await tell(hub, eventOf(row))
+  if (format !== 'email')
+    return JSON.stringify(JSON.parse(webhookBody(format, event, hub.config.publicUrl)), null, 2)
+  const { subject, text } = mailOf(event, delivery, hub.config.publicUrl)
+  return `Subject: ${subject}\n\n${text}`
+}
+
 interface Attempt {
   readonly webhook: WebhookRow
   readonly delivery: DeliveryRow

@@ -48,7 +48,7 @@ const SENTENCES: Readonly<Record<ChangeType, Sentence>> = {
   'person.sign_in_failed': (event) => `${person(event)} failed to sign in`,
   'webhook.created': (event) => `the webhook ${event.subject} is made`,
   'webhook.changed': (event) =>
-    `the webhook ${event.subject} is ${event.after?.['enabled'] === false ? 'disabled' : 'enabled'}`,
+    `the webhook ${event.subject} is ${ENABLED[String(event.after?.['enabled'])] ?? 'changed'}`,
   'webhook.removed': (event) => `the webhook ${event.subject} is removed`,
   'webhook.replayed': (event) => `a delivery of the webhook ${event.subject} is sent again`,
   'key.created': (event) => `the signing key ${event.subject} is made`,
@@ -134,6 +134,7 @@ function fact({ before, after }: HubEvent, name: string): string {
 
 type Verbs = Readonly<Record<string, string>>
 
+const ENABLED: Verbs = { true: 'enabled', false: 'disabled' }
 const CHECKS: Verbs = {
   ...{ running: 'is running', passed: 'passed', failed: 'failed', skipped: 'was skipped' },
 }

@@ -66,22 +66,59 @@ function refuseAddress({ webhookAllow, smtpUrl }: Hub['config'], url: string): v
   throw new HubError('webhook.forbidden_address', refusalOfAddress(new ForbiddenAddress(host)))
 }
 
-/** A disabled webhook misses what happens meanwhile; what waited for it waits on. */
-export async function enableWebhook(
+export interface WebhookChange {
+  readonly enabled?: boolean
+  readonly types?: readonly ChangeType[] | null
+  readonly app?: string | null
+  readonly environment?: string | null
+}
+
+/**
+ * Changes what is given. A disabled webhook misses what happens meanwhile; what waited for it waits on. Nothing that is so
+ * already is changed or told.
+ */
+export async function changeWebhook(
   hub: Pick<Hub, 'records' | 'clock'>,
-  { id, enabled, dryRun }: { readonly id: string; readonly enabled: boolean; readonly dryRun: boolean },
+  { id, change, dryRun }: { readonly id: string; readonly change: WebhookChange; readonly dryRun: boolean },
 ): Promise<WebhookRow> {
   const webhook = await findWebhook(hub, id)
-  const changed = { ...webhook, enabled: enabled ? 1 : 0 }
-  if (dryRun || changed.enabled === webhook.enabled) return changed
+  const { enabled, types, app, environment } = change
+  const changed: WebhookRow = {
+    ...webhook,
+    ...(enabled !== undefined && { enabled: enabled ? 1 : 0 }),
+    ...(types !== undefined && { types: types && JSON.stringify(types) }),
+    ...(app !== undefined && { app }),
+    ...(environment !== undefined && { environment }),
+  }
+  const told = differenceOf(webhook, changed)
+  if (dryRun || told === null) return changed
+  const isEnabledNow = changed.enabled === 1 && webhook.enabled === 0
   return await hub.records.transaction(async (records) => {
-    const told = { before: { enabled: !enabled }, after: { enabled } }
-    const { seq } = await recordWebhook(hub, records, 'webhook.changed', webhook, told)
-    const row = { ...changed, afterSeq: enabled ? seq : webhook.afterSeq }
-    if (enabled) await startQueue(records, seq)
+    const { seq } = await recordWebhook(hub, records, 'webhook.changed', changed, told)
+    const row = { ...changed, afterSeq: isEnabledNow ? seq : webhook.afterSeq }
+    if (isEnabledNow) await startQueue(records, seq)
     await records.webhooks.update(id, row)
     return row
   })
+}
+
+/** What of a webhook may change and did, before and after; null: nothing. */
+function differenceOf(before: WebhookRow, after: WebhookRow) {
+  const valuesOf = ({ enabled, types, app, environment }: WebhookRow) => ({
+    ...{
+      enabled: enabled === 1,
+      types: types === null ? null : (JSON.parse(types) as unknown),
+      app,
+      environment,
+    },
+  })
+  const [was, is] = [valuesOf(before), valuesOf(after)]
+  const names = (Object.keys(was) as (keyof typeof was)[]).filter(
+    (name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]),
+  )
+  if (names.length === 0) return null
+  const only = (values: typeof was) => Object.fromEntries(names.map((name) => [name, values[name]]))
+  return { before: only(was), after: only(is) }
 }
 
 /** Removes it with all of its deliveries. */
@@ -104,11 +141,7 @@ export async function replayDelivery(
   wanted: { readonly webhook: string; readonly delivery: string; readonly dryRun: boolean },
 ): Promise<DeliveryRow> {
   const webhook = await findWebhook(hub, wanted.webhook)
-  const delivery = await hub.records.webhooks.findDelivery(webhook.id, wanted.delivery)
-  if (!delivery) {
-    const text = JSON.stringify(wanted.delivery.slice(0, 100))
-    throw new HubError('webhook.unknown_delivery', `the webhook ${webhook.id} has no delivery ${text}`)
-  }
+  const delivery = await findDelivery(hub, webhook.id, wanted.delivery)
   const again = { state: 'waiting', attempts: 0, nextAt: timestamp(hub.clock.now()) } as const
   if (!wanted.dryRun)
     await hub.records.transaction(async (records) => {
@@ -119,6 +152,18 @@ export async function replayDelivery(
       })
     })
   return { ...delivery, ...again }
+}
+
+/** @throws {HubError} `webhook.unknown_delivery`. */
+export async function findDelivery(
+  { records }: Pick<Hub, 'records'>,
+  webhook: string,
+  id: string,
+): Promise<DeliveryRow> {
+  const delivery = await records.webhooks.findDelivery(webhook, id)
+  if (delivery) return delivery
+  const text = JSON.stringify(id.slice(0, 100))
+  throw new HubError('webhook.unknown_delivery', `the webhook ${webhook} has no delivery ${text}`)
 }
 
 /** @throws {HubError} `webhook.unknown`. */

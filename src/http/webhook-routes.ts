@@ -1,6 +1,6 @@
 /** `/webhooks`: where the hub sends its events to. For administrators. */
 import { Router } from 'express'
-import type { Request } from 'express'
+import type { Request, Response } from 'express'
 import { z } from 'zod'
 import { CHANGES } from '../audit/changes.ts'
 import type { ChangeType } from '../audit/changes.ts'
@@ -9,8 +9,8 @@ import { addressOf, isMailAddress } from '../events/mail-address.ts'
 import { WEBHOOK_FORMATS } from '../events/webhook-body.ts'
 import type { WebhookFormat } from '../events/webhook-body.ts'
 import {
+  changeWebhook,
   createWebhook,
-  enableWebhook,
   findWebhook,
   removeWebhook,
   replayDelivery,
@@ -38,6 +38,11 @@ const httpAddress = z
 
 const mailAddress = z.email('an e-mail address').max(254)
 
+const types = z
+  .array(z.enum(Object.keys(CHANGES) as [ChangeType, ...ChangeType[]]))
+  .min(1)
+  .nullable()
+
 export const webhookSchema = z.strictObject({
   url: z
     .string()
@@ -49,27 +54,23 @@ export const webhookSchema = z.strictObject({
     })
     .describe('http or https; or mailto: with one e-mail address.'),
   format: z.enum(WEBHOOK_FORMATS).optional().describe('Left out: `json`; `email` goes with mailto:.'),
-  types: z
-    .array(z.enum(Object.keys(CHANGES) as [ChangeType, ...ChangeType[]]))
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('null: all but those of administration.'),
+  types: types.default(null).describe('null: all but those of administration.'),
   app: z.string().nullable().default(null),
   environment: z.string().nullable().default(null),
 })
 
-export const webhookChangeSchema = z.strictObject({ enabled: z.boolean() })
+export const webhookChangeSchema = z.strictObject({
+  enabled: z.boolean().optional(),
+  types: types.optional().describe('null: all but those of administration.'),
+  app: z.string().nullable().optional().describe('null: all.'),
+  environment: z.string().nullable().optional().describe('null: all.'),
+})
 
 export function webhookRoutes(hub: Hub): Router {
   const routes = Router()
   routes.post('/webhooks', async (request, response) => {
-    const { name: by } = authorize(response, { to: 'administer' })
-    const body = parseWith(webhookSchema, request.body, 'the body')
-    if (body.environment !== null) overlayOf(hub, body.environment)
-    if (body.app !== null) parseAppName(body.app)
     const dryRun = isDryRun(request)
-    const { webhook, secret } = await createWebhook(hub, { ...body, format: formatOf(body), by, dryRun })
+    const { webhook, secret } = await createAskedWebhook(hub, response, request.body, dryRun)
     if (!dryRun) response.status(201).location(`${request.baseUrl}/webhooks/${webhook.id}`)
     response.json({ ...webhookJson(webhook), ...(dryRun ? { id: null, dryRun } : { secret }) })
   })
@@ -82,10 +83,8 @@ export function webhookRoutes(hub: Hub): Router {
     response.json(webhookJson(await findWebhook(hub, parameter(request, 'webhook'))))
   })
   routes.patch('/webhooks/:webhook', async (request, response) => {
-    authorize(response, { to: 'administer' })
-    const { enabled } = parseWith(webhookChangeSchema, request.body, 'the body')
     const dryRun = isDryRun(request)
-    const webhook = await enableWebhook(hub, { id: parameter(request, 'webhook'), enabled, dryRun })
+    const webhook = await changeAskedWebhook(hub, request, response, request.body, dryRun)
     response.json({ ...webhookJson(webhook), ...(dryRun && { dryRun }) })
   })
   routes.delete('/webhooks/:webhook', async (request, response) => {
@@ -98,7 +97,7 @@ export function webhookRoutes(hub: Hub): Router {
     authorize(response, { to: 'administer' })
     const { id } = await findWebhook(hub, parameter(request, 'webhook'))
     const page = numberedPageRequest(request)
-    const found = await hub.records.webhooks.listDeliveries(id, stateOf(request), page)
+    const found = await hub.records.webhooks.listDeliveries(id, deliveryStateOf(request), page)
     sendPage(request, response, found, deliveryJson)
   })
   routes.post('/webhooks/:webhook/deliveries/:delivery/replay', async (request, response) => {
@@ -112,6 +111,39 @@ export function webhookRoutes(hub: Hub): Router {
     response.json({ ...deliveryJson(await replayDelivery(hub, wanted)), ...(dryRun && { dryRun }) })
   })
   return routes
+}
+
+/** Makes the webhook that `given` describes, in the words of `webhookSchema`; API and pages alike. */
+export async function createAskedWebhook(hub: Hub, response: Response, given: unknown, dryRun: boolean) {
+  const { name: by } = authorize(response, { to: 'administer' })
+  const body = parseWith(webhookSchema, given, 'the webhook')
+  checkPlace(hub, body)
+  return await createWebhook(hub, { ...body, format: formatOf(body), by, dryRun })
+}
+
+/** Changes the webhook of the path as `given` says, in the words of `webhookChangeSchema`. */
+export async function changeAskedWebhook(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  given: unknown,
+  dryRun: boolean,
+): Promise<WebhookRow> {
+  authorize(response, { to: 'administer' })
+  const { enabled, types, app, environment } = parseWith(webhookChangeSchema, given, 'the change')
+  checkPlace(hub, { app: app ?? null, environment: environment ?? null })
+  const change = {
+    ...(enabled !== undefined && { enabled }),
+    ...(types !== undefined && { types }),
+    ...(app !== undefined && { app }),
+    ...(environment !== undefined && { environment }),
+  }
+  return await changeWebhook(hub, { id: parameter(request, 'webhook'), change, dryRun })
+}
+
+function checkPlace(hub: Hub, { app, environment }: Pick<WebhookRow, 'app' | 'environment'>): void {
+  if (environment !== null) overlayOf(hub, environment)
+  if (app !== null) parseAppName(app)
 }
 
 /** Never its secret: that was told when it was made. */
@@ -138,11 +170,12 @@ function formatOf({ url, format }: z.infer<typeof webhookSchema>): WebhookFormat
 }
 
 function hasName(url: string): boolean {
-  const { username, password } = new URL(url)
+  const { username = '', password = '' } = URL.parse(url) ?? {}
   return username !== '' || password !== ''
 }
 
-function stateOf(request: Request): DeliveryState | null {
+/** What `?state=` says. @throws {HubError} `request.invalid`. */
+export function deliveryStateOf(request: Request): DeliveryState | null {
   const state = query(request, 'state')
   if (state === null || state === 'waiting' || state === 'delivered' || state === 'dead') return state
   throw new HubError('request.invalid', '?state= is waiting, delivered or dead')

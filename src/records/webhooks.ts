@@ -28,7 +28,10 @@ export class WebhookRecords {
     return await this.#db.selectFrom('webhooks').selectAll().where('enabled', '=', 1).orderBy('id').execute()
   }
 
-  async update(id: string, change: Pick<WebhookRow, 'enabled' | 'afterSeq'>): Promise<void> {
+  async update(
+    id: string,
+    change: Pick<WebhookRow, 'enabled' | 'afterSeq' | 'types' | 'app' | 'environment'>,
+  ): Promise<void> {
     await this.#db.updateTable('webhooks').set(change).where('id', '=', id).execute()
   }
 

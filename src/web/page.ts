@@ -19,6 +19,7 @@ export const SECTIONS = {
   audit: { address: '/audit', name: 'Audit', isForAdministrators: true },
   people: { address: '/people', name: 'People', isForAdministrators: true },
   tokens: { address: '/tokens', name: 'Tokens', isForAdministrators: true },
+  webhooks: { address: '/webhooks', name: 'Webhooks', isForAdministrators: true },
 } as const satisfies Readonly<Record<string, Place>>
 export type Section = keyof typeof SECTIONS
 

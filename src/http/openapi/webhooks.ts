@@ -83,13 +83,14 @@ export const webhooks: Noun = {
     },
     'webhooks.change': {
       call: 'PATCH /webhooks/{webhook}',
-      summary: 'Enable or disable a webhook',
-      description: 'What happens while it is disabled is not sent later.',
+      summary: 'Change, enable or disable a webhook',
+      description:
+        'Changes what the body names. What happens while it is disabled is not sent later; where it leads never changes.',
       who: 'administers',
       body: { schema: webhookChangeSchema, example: { enabled: false } },
       change: true,
       answers: { 200: json('The webhook as it is now.', orDryRun(webhook)) },
-      refusals: UNKNOWN,
+      refusals: [...UNKNOWN, 'environment.unknown', 'app.invalid_name'],
     },
     'webhooks.remove': {
       call: 'DELETE /webhooks/{webhook}',

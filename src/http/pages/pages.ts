@@ -13,6 +13,7 @@ import { peoplePages } from './people-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
 import { searchPages } from './search-pages.ts'
 import { tokenPages } from './token-pages.ts'
+import { webhookPages } from './webhook-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
@@ -27,6 +28,6 @@ export function pages(hub: Hub): Router {
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
   routes.use(searchPages(hub))
-  routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub))
+  routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub))
   return routes
 }

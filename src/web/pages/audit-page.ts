@@ -180,6 +180,8 @@ export function pageOf({ type, subject, app, build, environment, node }: About):
   switch (kind) {
     case 'person':
       return subject.startsWith('prs_') ? `/people/${id}` : null
+    case 'webhook':
+      return type === 'webhook.removed' ? null : `/webhooks/${id}`
     case 'token':
       return '/tokens'
     case 'promotion':

@@ -35,6 +35,9 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/sign-in/:link': ['/sign-in/no-link-at-all'],
   '/sign-out': ['/sign-out'],
   '/tokens': ['/tokens', '/tokens?role=node&state=all', '/tokens?role=enrol'],
+  '/webhooks': ['/webhooks'],
+  '/webhooks/:webhook': ['/webhooks/:webhook', '/webhooks/:webhook?state=dead'],
+  '/webhooks/:webhook/deliveries/:delivery': ['/webhooks/:webhook/deliveries/:delivery'],
 }
 
 export function addressOf(address: string, parameters: Readonly<Record<string, string>>): string {
