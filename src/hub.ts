@@ -13,6 +13,8 @@ import { migrate } from './records/migrate.ts'
 import { Records } from './records/records.ts'
 import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
 import type { ArchiveLimits } from './builds/archive-limits.ts'
+import { HealthWatch } from './jobs/health-watch.ts'
+import { JobRuns } from './jobs/job-runs.ts'
 import { Binhosts } from './binpkgs/binhosts.ts'
 import { OpenIdProvider } from './people/openid-provider.ts'
 import { Passwords } from './people/password-hash.ts'
@@ -68,6 +70,11 @@ export interface Hub extends AsyncDisposable {
   readonly hubNode: Buffer | null
   /** When the chain of the audit was followed last, and what was found. */
   readonly chainWatch: ChainWatch
+  readonly startedAt: Date
+  /** What was done by the clock since then. */
+  readonly jobRuns: JobRuns
+  /** Whether all is well. */
+  readonly healthWatch: HealthWatch
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
   readonly passwords: Passwords
@@ -123,6 +130,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     await Promise.all(caughtUp.map(async (wait) => await wait()))
   }
   const askProvider = providerFetch(config.identityAllow)
+  const watches = { chainWatch: new ChainWatch(parts), jobRuns: new JobRuns(clock) }
   const limits = {
     ...DEFAULT_ARCHIVE_LIMITS,
     maxEntries: config.maxEntries,
@@ -132,7 +140,9 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     ...parts,
     limits,
     hubNode: overrides.hubNode === undefined ? readHubNodeProgram() : overrides.hubNode,
-    chainWatch: new ChainWatch(parts),
+    ...watches,
+    startedAt: clock.now(),
+    healthWatch: new HealthWatch({ ...parts, ...watches }),
     turns: new Turns(),
     issuerKeys: new IssuerKeys(clock, askProvider),
     openIdProvider: new OpenIdProvider({ clock, config }, askProvider),

@@ -58,6 +58,11 @@ export function policyFor(owner: string | null): Requester {
 export const WAITING_STATES = ['checking', 'awaiting_approval', 'scheduled'] as const
 export type WaitingState = (typeof WAITING_STATES)[number]
 
+/** The states from which there is a way on. */
+export const OPEN_STATES = (Object.keys(PROMOTION_MOVES) as PromotionState[]).filter(
+  (state) => PROMOTION_MOVES[state].length > 0,
+)
+
 /** Whether it was requested and has come to no end. */
 export function isOpen({ state }: Pick<PromotionRow, 'state'>): boolean {
   return PROMOTION_MOVES[state as PromotionState].length > 0

@@ -16,6 +16,7 @@ import { docsRoutes } from './docs-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
 import { eventRoutes } from './event-routes.ts'
+import { healthRoutes } from './health-routes.ts'
 import { holdRoutes } from './hold-routes.ts'
 import { idempotent } from './idempotency.ts'
 import { keyRoutes, publicKeyRoutes } from './key-routes.ts'
@@ -114,6 +115,7 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
     auditRoutes(hub),
     eventRoutes(hub),
     webhookRoutes(hub),
+    healthRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 import { unixSeconds } from '../clock.ts'
 import type { Config } from '../config.ts'
+import type { Hub } from '../hub.ts'
 import { pathsOf } from '../storage/paths.ts'
 import { diagnoseKeys } from './diagnose-keys.ts'
 import { fail, ok, warn } from './diagnosis.ts'
@@ -61,6 +62,21 @@ export async function* diagnoseHub(config: Config, now: Date): AsyncGenerator<Di
   yield* diagnoseAddresses(config)
 }
 
+/** The same of a hub that runs: it has its port and its records, and others answer for them. */
+export async function* diagnoseRunning(
+  hub: Pick<Hub, 'config' | 'paths' | 'records'>,
+  now: Date,
+): AsyncGenerator<Diagnosis> {
+  yield* diagnosePrograms(process.versions.node)
+  const folder = await diagnoseFolder(hub.config)
+  yield folder
+  if (folder.state === 'ok') yield await diagnoseSpace(hub.config)
+  yield* diagnoseKeys(hub, now)
+  const { timeSec, what } = await newestRevision(hub)
+  yield diagnoseClock(now, timeSec, what)
+  yield await diagnosePublicUrl(hub.config)
+}
+
 async function diagnoseFolder(config: Config): Promise<Diagnosis> {
   const { data } = pathsOf(config)
   const file = join(data, `.doctor-${randomUUID()}`)
@@ -112,7 +128,10 @@ async function* diagnoseRecords(config: Config, now: Date): AsyncGenerator<Diagn
   yield diagnoseClock(now, timeSec, what)
 }
 
-async function newestRevision({ records, config }: DataFolder): Promise<{ timeSec: number; what: string }> {
+async function newestRevision({
+  records,
+  config,
+}: Pick<Hub, 'records' | 'config'>): Promise<{ timeSec: number; what: string }> {
   let newest = { timeSec: EARLIEST_SEC, what: 'this version of the hub' }
   for (const { name } of config.environments) {
     const revision = await records.overlays.newestRevision(name)
@@ -141,8 +160,12 @@ async function* diagnoseAddresses(config: Config): AsyncGenerator<Diagnosis> {
     yield ok('public URL', `${publicUrl}, not asked: the hub does not run`)
     return
   }
+  yield await diagnosePublicUrl(config)
+}
+
+async function diagnosePublicUrl({ publicUrl }: Config): Promise<Diagnosis> {
   const outside = await probeHub(publicUrl)
-  yield outside.state === 'hub'
+  return outside.state === 'hub'
     ? ok('public URL', `${publicUrl} leads to a hub`)
     : warn(
         'public URL',

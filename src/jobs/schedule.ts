@@ -34,20 +34,26 @@ const SCHEDULE: readonly { readonly at: string; readonly name: string; readonly 
 /** Starts all jobs; the returned function stops them and waits for those that run. */
 export function startJobs(hub: Hub): () => Promise<void> {
   const running = new Set<Promise<void>>()
-  const tasks = SCHEDULE.map(({ at, name, job }) =>
-    cron.schedule(
+  const tasks = SCHEDULE.map(({ at, name, job }) => {
+    const task = cron.schedule(
       at,
       async () => {
-        const run = job(hub).catch((error: unknown) => {
-          hub.log.error({ err: error, job: name }, 'a scheduled job failed')
-        })
+        const run = hub.jobRuns
+          .run(name, async () => {
+            await job(hub)
+          })
+          .catch((error: unknown) => {
+            hub.log.error({ err: error, job: name }, 'a scheduled job failed')
+          })
         running.add(run)
         await run
         running.delete(run)
       },
       { name, timezone: 'UTC', noOverlap: true },
-    ),
-  )
+    )
+    hub.jobRuns.plan(name, at, () => task.getNextRun())
+    return task
+  })
   return async () => {
     await Promise.all(tasks.map(async (task) => await task.destroy()))
     await Promise.all(running)

@@ -51,6 +51,16 @@ export class PartialUploadRecords {
     return await this.#db.selectFrom('partialUploads').selectAll().orderBy('id').execute()
   }
 
+  /** How many became no build yet. */
+  async countOpen(): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('partialUploads')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('build', 'is', null)
+      .executeTakeFirstOrThrow()
+    return count
+  }
+
   async #change(id: string, change: Partial<PartialUploadRow>): Promise<boolean> {
     const { numUpdatedRows } = await this.#db
       .updateTable('partialUploads')

@@ -88,6 +88,15 @@ export class PromotionRecords {
       .execute()
   }
 
+  async countIn(states: readonly string[]): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('promotions')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('state', 'in', states)
+      .executeTakeFirstOrThrow()
+    return count
+  }
+
   async inState(state: string): Promise<readonly PromotionRow[]> {
     return await this.inStates([state])
   }

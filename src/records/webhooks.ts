@@ -99,6 +99,18 @@ export class WebhookRecords {
     return pageOf(await query.execute(), limit, ({ seq }) => String(seq))
   }
 
+  /** How many wait, and how many were given up and not forgotten yet. */
+  async countDeliveries(): Promise<{ readonly waiting: number; readonly dead: number }> {
+    const counts = await this.#db
+      .selectFrom('webhookDeliveries')
+      .select(['state', ({ fn }) => fn.countAll<number>().as('count')])
+      .where('state', 'in', ['waiting', 'dead'])
+      .groupBy('state')
+      .execute()
+    const of = (state: DeliveryState) => counts.find((one) => one.state === state)?.count ?? 0
+    return { waiting: of('waiting'), dead: of('dead') }
+  }
+
   /** The enabled webhooks that have something to be tried at `now`. */
   async withDue(now: string): Promise<readonly string[]> {
     const rows = await this.#due(now).select('webhooks.id').distinct().execute()

@@ -5,6 +5,7 @@ import { builds } from './builds.ts'
 import { checks } from './checks.ts'
 import { environments } from './environments.ts'
 import { events } from './events.ts'
+import { healthOfHub } from './health.ts'
 import { holds } from './holds.ts'
 import { keys } from './keys.ts'
 import { marks } from './marks.ts'
@@ -25,5 +26,5 @@ import { webhooks } from './webhooks.ts'
 export const NOUNS: readonly Noun[] = [
   ...[apps, uploads, builds, checks, promotions, marks, environments, holds],
   ...[nodes, restorePoints, rollbacks],
-  ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, thisDocument],
+  ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, healthOfHub, thisDocument],
 ]

@@ -8,6 +8,7 @@ import { boardPages } from './board-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
 import { environmentPages } from './environment-pages.ts'
+import { healthPages } from './health-pages.ts'
 import { nodePages } from './node-pages.ts'
 import { peoplePages } from './people-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
@@ -28,6 +29,6 @@ export function pages(hub: Hub): Router {
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
   routes.use(searchPages(hub))
-  routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub))
+  routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub), healthPages(hub))
   return routes
 }
