@@ -45,10 +45,9 @@ test('a token for enrolment comes with what to type on the new node, without the
   const fields = { name: 'web', role: 'enrol', environments: 'staging', node: 'web1', expiresIn: '1h' }
   const { status, text } = await sendForm(hub, ada, '/tokens', fields)
   expect(status).toBe(201)
-  expect(text).toContain(
-    `curl -fsS ${hub.url}/enroll.sh | sh -s -- --environment staging --name web1 --token &lt;`,
-  )
-  expect(text.split(secretIn(text)).length).toBe(4)
+  expect(secretIn(text)).not.toBe('')
+  const command = `curl -fsS ${hub.url}/enroll.sh | sh -s -- --environment staging --name web1`
+  expect(text).toContain(`${command} --token &lt;the token&gt;`)
 })
 
 test('the list has what is good, newest first, and is narrowed as the API narrows it', async () => {
