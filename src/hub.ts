@@ -15,6 +15,7 @@ import { DEFAULT_ARCHIVE_LIMITS } from './builds/archive-limits.ts'
 import type { ArchiveLimits } from './builds/archive-limits.ts'
 import { HealthWatch } from './jobs/health-watch.ts'
 import { JobRuns } from './jobs/job-runs.ts'
+import { StorageWatch } from './jobs/storage-watch.ts'
 import { Binhosts } from './binpkgs/binhosts.ts'
 import { OpenIdProvider } from './people/openid-provider.ts'
 import { Passwords } from './people/password-hash.ts'
@@ -75,6 +76,8 @@ export interface Hub extends AsyncDisposable {
   readonly jobRuns: JobRuns
   /** Whether all is well. */
   readonly healthWatch: HealthWatch
+  /** What takes how much space. */
+  readonly storageWatch: StorageWatch
   /** Serialises work in this process by what it is about. */
   readonly turns: Turns
   readonly passwords: Passwords
@@ -143,6 +146,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     ...watches,
     startedAt: clock.now(),
     healthWatch: new HealthWatch({ ...parts, ...watches }),
+    storageWatch: new StorageWatch(parts),
     turns: new Turns(),
     issuerKeys: new IssuerKeys(clock, askProvider),
     openIdProvider: new OpenIdProvider({ clock, config }, askProvider),

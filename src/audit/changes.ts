@@ -15,6 +15,7 @@ export const CHANGES = {
   'yank.lifted': 'a build is yanked no more',
   'pin.set': 'a build was pinned: no retention takes it away',
   'pin.lifted': 'a build is pinned no more',
+  'retention.set': 'the rules of retention of the hub or of an app were set or taken away',
   'policy.set': 'the policy of an environment was set',
   'overlay.file_put': 'a hand-kept file of an overlay was put or changed',
   'overlay.file_removed': 'a hand-kept file of an overlay was taken away',

@@ -28,6 +28,8 @@ const SENTENCES: Readonly<Record<ChangeType, Sentence>> = {
   'yank.lifted': (event) => `${what(event)} is yanked no more`,
   'pin.set': (event) => `${what(event)} is pinned`,
   'pin.lifted': (event) => `${what(event)} is pinned no more`,
+  'retention.set': (event) =>
+    `the rules of retention of ${event.app ?? 'the hub'} are ${event.after === null ? 'taken away' : 'set'}`,
   'policy.set': (event) =>
     `the policy of ${event.subject} is set${inBrackets(fact(event, 'version'), 'version ')}`,
   'overlay.file_put': (event) => `the hand-kept file ${event.subject} is put`,

@@ -20,6 +20,7 @@ export const AUDIENCES: Readonly<Record<Kind, Audience>> = {
   yank: 'release',
   pin: 'build',
   policy: 'environment',
+  retention: 'administration',
   overlay: 'environment',
   node: 'inventory',
   restore_point: 'node',

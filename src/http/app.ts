@@ -37,6 +37,7 @@ import { signInLimit } from './sign-in-limit.ts'
 import { signInPages } from './pages/sign-in-pages.ts'
 import { ownSessionRoutes, signInRoutes } from './sign-in-routes.ts'
 import type { BlobSender } from './send-blob.ts'
+import { storageRoutes } from './storage-routes.ts'
 import { tokenRoutes } from './token-routes.ts'
 import { exchangeRoutes, trustRoutes } from './trust-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
@@ -116,6 +117,7 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
     eventRoutes(hub),
     webhookRoutes(hub),
     healthRoutes(hub),
+    storageRoutes(hub),
     nodeRoutes(hub),
     restorePointRoutes(hub),
     rollbackRoutes(hub),

@@ -5,6 +5,7 @@ import type { Hub } from '../hub.ts'
 import { diagnoseRunning } from './diagnose.ts'
 import { fail, ok, warn } from './diagnosis.ts'
 import type { Diagnosis } from './diagnosis.ts'
+import { Kept } from './kept.ts'
 
 type Needs = Pick<Hub, 'config' | 'paths' | 'records' | 'clock' | 'log' | 'chainWatch' | 'jobRuns'>
 
@@ -23,16 +24,19 @@ export interface Space {
 
 export class HealthWatch {
   readonly #hub: Needs
-  #checked: Checked | null = null
-  #checking: Promise<Checked> | null = null
+  readonly #ofHost: Kept<Checked>
 
   constructor(hub: Needs) {
     this.#hub = hub
+    this.#ofHost = new Kept(hub, FRESH_MS, async () => {
+      const now = hub.clock.now()
+      return { at: timestamp(now), checks: await Array.fromAsync(diagnoseRunning(hub, now)) }
+    })
   }
 
   /** What is wrong and what is well; of the host as it was found at `at`, of the hub's own work as it is now. */
   async checks(): Promise<Checked> {
-    const { at, checks } = await this.#ofHost()
+    const { at, checks } = await this.#ofHost.value()
     return { at, checks: [...checks, ...(await this.#ofWork())] }
   }
 
@@ -40,30 +44,6 @@ export class HealthWatch {
   async space(): Promise<Space> {
     const { bavail, blocks, bsize } = await statfs(this.#hub.paths.data)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
-  }
-
-  async #ofHost(): Promise<Checked> {
-    const known = this.#checked
-    if (known === null) return await this.#check()
-    if (Date.parse(known.at) + FRESH_MS < this.#hub.clock.now().getTime())
-      this.#check().catch((error: unknown) => {
-        this.#hub.log.error({ err: error }, 'the health of the hub could not be checked')
-      })
-    return known
-  }
-
-  /** Once for everybody who asks meanwhile. */
-  async #check(): Promise<Checked> {
-    this.#checking ??= this.#diagnose().finally(() => {
-      this.#checking = null
-    })
-    return await this.#checking
-  }
-
-  async #diagnose(): Promise<Checked> {
-    const now = this.#hub.clock.now()
-    this.#checked = { at: timestamp(now), checks: await Array.fromAsync(diagnoseRunning(this.#hub, now)) }
-    return this.#checked
   }
 
   async #ofWork(): Promise<readonly Diagnosis[]> {

@@ -15,6 +15,12 @@ export class AppRecords {
     this.#db = db
   }
 
+  /** Of all apps, in order. */
+  async names(): Promise<readonly string[]> {
+    const rows = await this.#db.selectFrom('apps').select('name').orderBy('name').execute()
+    return rows.map(({ name }) => name)
+  }
+
   async find(name: string): Promise<AppRow | undefined> {
     return await this.#db.selectFrom('apps').selectAll().where('name', '=', name).executeTakeFirst()
   }

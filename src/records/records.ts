@@ -20,11 +20,13 @@ import { PromotionRecords } from './promotions.ts'
 import { ReleaseRecords } from './releases.ts'
 import { BinpkgRecords } from './binpkgs.ts'
 import { RestorePointRecords } from './restore-points.ts'
+import { RetentionRecords } from './retention.ts'
 import { RollbackRecords } from './rollbacks.ts'
 import { SearchRecords } from './search.ts'
 import { SessionRecords, SignInLinkRecords } from './sessions.ts'
 import { KnownTokens, TokenRecords } from './tokens.ts'
 import { TrustRecords } from './trusts.ts'
+import { UsageRecords } from './usage.ts'
 import { WebhookRecords } from './webhooks.ts'
 
 export class Records {
@@ -44,6 +46,8 @@ export class Records {
   readonly rollbacks: RollbackRecords
   readonly holds: HoldRecords
   readonly pins: PinRecords
+  readonly retention: RetentionRecords
+  readonly usage: UsageRecords
   readonly nodes: NodeRecords
   readonly checks: CheckRecords
   readonly policies: PolicyRecords
@@ -77,6 +81,8 @@ export class Records {
     this.rollbacks = new RollbackRecords(db)
     this.holds = new HoldRecords(db)
     this.pins = new PinRecords(db)
+    this.retention = new RetentionRecords(db)
+    this.usage = new UsageRecords(db)
     this.nodes = new NodeRecords(db)
     this.checks = new CheckRecords(db)
     this.policies = new PolicyRecords(db)

@@ -43,6 +43,7 @@ export interface Schema {
   environmentRollbacks: EnvironmentRollbackTable
   holds: HoldTable
   pins: PinTable
+  retentionRules: RetentionRuleTable
   checks: CheckTable
   checkReports: CheckReportTable
   policies: PolicyTable
@@ -313,6 +314,16 @@ export interface EnvironmentRollbackTable {
   requestedAt: string
   /** JSON of what was known of each node when it was asked for. */
   nodes: string
+}
+
+export interface RetentionRuleTable {
+  /** '' for the rules of the hub. */
+  app: string
+  keepNewest: number | null
+  keepDays: number | null
+  keepRevisions: number
+  setBy: string
+  setAt: string
 }
 
 export interface HoldTable {

@@ -1,4 +1,4 @@
-/** Charts, drawn by the server. `/components` shows one. */
+/** Charts, drawn by the server. `/components` shows each. */
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
@@ -65,5 +65,46 @@ export function chart(label: string, bars: readonly Bar[], tick: (value: number)
         ${bars.map(({ title }) => html`<li>${title}</li>`)}
       </ul>
     </details>
+  </figure>`
+}
+
+export interface Share {
+  readonly name: string
+  readonly value: number
+  /** Of its value, as it is read. */
+  readonly shown: Html
+}
+
+/** What a whole is made of, as one bar whose parts are named below it, largest first. Five colours; the rest goes together. */
+export function shares(label: string, parts: readonly Share[]): Html {
+  const sorted = parts.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value)
+  const whole = Math.max(
+    1,
+    sorted.reduce((sum, { value }) => sum + value, 0),
+  )
+  let before = 0
+  const drawn = sorted.map(({ name, value }, at) => {
+    const from = before
+    before += (value / whole) * 1000
+    return html`<rect
+      class="part-${Math.min(at, 5)}"
+      x="${from.toFixed(1)}"
+      width="${(before - from).toFixed(1)}"
+      height="20"
+    >
+      <title>${name}</title>
+    </rect>`
+  })
+  return html`<figure class="shares">
+    <svg role="img" aria-label="${label}" viewBox="0 0 1000 20" preserveAspectRatio="none">${drawn}</svg>
+    <ul>
+      ${sorted.map(
+        ({ name, value, shown }, at) =>
+          html`<li>
+            <span class="key part-${Math.min(at, 5)}" aria-hidden="true"></span><bdi>${name}</bdi> ${shown}
+            <span class="beside">${Math.round((value / whole) * 100)} %</span>
+          </li>`,
+      )}
+    </ul>
   </figure>`
 }

@@ -20,6 +20,7 @@ export const SECTIONS = {
   people: { address: '/people', name: 'People', isForAdministrators: true },
   tokens: { address: '/tokens', name: 'Tokens', isForAdministrators: true },
   webhooks: { address: '/webhooks', name: 'Webhooks', isForAdministrators: true },
+  storage: { address: '/storage', name: 'Storage', isForAdministrators: true },
   health: { address: '/health', name: 'Health', isForAdministrators: true },
 } as const satisfies Readonly<Record<string, Place>>
 export type Section = keyof typeof SECTIONS

@@ -78,6 +78,7 @@ async function changeEverything(): Promise<void> {
   await post('apps/shop/builds/1/unyank', { reason: 'it does not' })
   await post('apps/shop/builds/1/pin', { reason: 'kept' })
   await post('apps/shop/builds/1/unpin', {})
+  await hub.as().put('/api/v1/retention').send({ keepNewest: 50, keepDays: 90 })
   // It stands for an address that no webhook goes to.
   const made = await hub.as().post('/api/v1/webhooks').send({ url: 'http://localhost:9/secret-path' })
   const { id: webhook, secret } = made.body as { readonly id: string; readonly secret: string }

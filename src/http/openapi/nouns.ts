@@ -17,6 +17,7 @@ import { restorePoints } from './restore-points.ts'
 import { rollbacks } from './rollbacks.ts'
 import { search } from './search.ts'
 import { signingIn } from './signing-in.ts'
+import { storageAndRetention } from './storage.ts'
 import { thisDocument } from './this-document.ts'
 import { tokens } from './tokens.ts'
 import { trust } from './trust.ts'
@@ -26,5 +27,6 @@ import { webhooks } from './webhooks.ts'
 export const NOUNS: readonly Noun[] = [
   ...[apps, uploads, builds, checks, promotions, marks, environments, holds],
   ...[nodes, restorePoints, rollbacks],
-  ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, healthOfHub, thisDocument],
+  ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, healthOfHub],
+  ...[storageAndRetention, thisDocument],
 ]

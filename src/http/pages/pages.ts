@@ -13,6 +13,7 @@ import { nodePages } from './node-pages.ts'
 import { peoplePages } from './people-pages.ts'
 import { promotionPages } from './promotion-pages.ts'
 import { searchPages } from './search-pages.ts'
+import { storagePages } from './storage-pages.ts'
 import { tokenPages } from './token-pages.ts'
 import { webhookPages } from './webhook-pages.ts'
 
@@ -30,5 +31,6 @@ export function pages(hub: Hub): Router {
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
   routes.use(searchPages(hub))
   routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub), healthPages(hub))
+  routes.use(storagePages(hub))
   return routes
 }

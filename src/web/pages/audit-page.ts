@@ -182,6 +182,8 @@ export function pageOf({ type, subject, app, build, environment, node }: About):
       return subject.startsWith('prs_') ? `/people/${id}` : null
     case 'webhook':
       return type === 'webhook.removed' ? null : `/webhooks/${id}`
+    case 'retention':
+      return '/storage'
     case 'token':
       return '/tokens'
     case 'promotion':

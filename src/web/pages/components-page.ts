@@ -1,5 +1,5 @@
 /** One of everything that pages are made of, in each of its states: to look at, and for tests to judge. */
-import { chart } from '../chart.ts'
+import { chart, shares } from '../chart.ts'
 import { code, numberedCode } from '../code.ts'
 import {
   action,
@@ -88,7 +88,7 @@ export function componentsPage(): Html {
   )}
   ${section('Facts', someFacts())} ${section('A table', someTable())}
   ${section('A list without anything', empty('No build was archived yet.', 'portage-hub push shop dist/shop-1.4.0.tar.zst'))}
-  ${section('A verdict', someRules())} ${section('A chart', someBars())}
+  ${section('A verdict', someRules())} ${section('A chart', someBars())} ${section('Shares', someShares())}
   ${section('Text that keeps its lines', block('EAPI=8\n\nDESCRIPTION="Acme web shop"\n', 'shop-1.4.0_p45.ebuild'))}
   ${section('Code', html`${code(CODE, 'bash', 'shop-1.4.0_p45.ebuild')} ${numberedCode(CODE, 'bash', 'The same by its lines')}`)}
   ${section('A difference', diff(DIFFERENCE, 'metadata/layout.conf'))} ${section('Fields', someFields())}`
@@ -163,6 +163,18 @@ function someRules(): Html {
       },
     ],
     NOW,
+  )
+}
+
+function someShares(): Html {
+  const values = [
+    ['archive', 52_428_800],
+    [HOSTILE, 812_000],
+    ['database', 20_000_000],
+  ] as const
+  return shares(
+    'What the data is made of',
+    values.map(([name, value]) => ({ name, value, shown: size(value) })),
   )
 }
 

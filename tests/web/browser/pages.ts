@@ -35,6 +35,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/sign-in': ['/sign-in'],
   '/sign-in/:link': ['/sign-in/no-link-at-all'],
   '/sign-out': ['/sign-out'],
+  '/storage': ['/storage', '/storage?what=stays'],
   '/tokens': ['/tokens', '/tokens?role=node&state=all', '/tokens?role=enrol'],
   '/webhooks': ['/webhooks'],
   '/webhooks/:webhook': ['/webhooks/:webhook', '/webhooks/:webhook?state=dead'],
