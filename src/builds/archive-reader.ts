@@ -22,8 +22,16 @@ export async function readArchive(
   listener: TarListener,
   enough: () => boolean = () => false,
 ): Promise<void> {
+  for await (const _ of walkArchive(source, listener)) if (enough()) return
+}
+
+/**
+ * The same at the pace of whoever asks: it stops after each piece of the archive, with all of that told.
+ * @throws as `readArchive`.
+ */
+export async function* walkArchive(source: ArchiveSource, listener: TarListener): AsyncGenerator<void> {
   try {
-    await walk(source, listener, enough)
+    yield* walk(source, listener)
   } catch (error) {
     // A killed decompressor complains in its own way; the caller asked for an end and hears just that.
     source.signal?.throwIfAborted()
@@ -31,7 +39,7 @@ export async function readArchive(
   }
 }
 
-async function walk(source: ArchiveSource, listener: TarListener, enough: () => boolean): Promise<void> {
+async function* walk(source: ArchiveSource, listener: TarListener): AsyncGenerator<void> {
   const { path, format, limits, signal } = source
   const range = source.range ?? { start: 0, bytes: (await stat(path)).size }
   const walker = new TarWalker(limits, listener)
@@ -41,7 +49,7 @@ async function walk(source: ArchiveSource, listener: TarListener, enough: () => 
     signal?.throwIfAborted()
     bounds.count(chunk.length)
     walker.write(chunk)
-    if (enough()) return
+    yield
   }
   walker.end()
 }

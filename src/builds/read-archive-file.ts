@@ -2,7 +2,7 @@
 import { HubError } from '../errors.ts'
 import type { ArchiveEntry, ArchiveFormat } from './archive-contents.ts'
 import { DEFAULT_ARCHIVE_LIMITS } from './archive-limits.ts'
-import { readArchive } from './archive-reader.ts'
+import { readArchive, walkArchive } from './archive-reader.ts'
 import { named } from './archive-rules.ts'
 import type { Member } from './tar-walker.ts'
 
@@ -48,6 +48,39 @@ export async function readArchiveFile(
       ? { path: wanted, type, mode, sizeBytes, target: normal(linkTarget) }
       : { path: wanted, type, mode, sizeBytes }
   return { entry, content: found.content, truncated: sizeBytes > maxBytes }
+}
+
+/**
+ * All bytes of the file at `wanted`, as they are asked for. A hard link has none: ask for its file.
+ * @throws {HubError} `archive.no_such_file` if there is no such entry.
+ */
+export async function* archivedBytes(
+  path: string,
+  format: ArchiveFormat,
+  wanted: string,
+): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = []
+  // Of what there is; before it is found nobody knows.
+  let missingBytes = Infinity
+  let isIn = false
+  const listener = {
+    member: (member: Member) => {
+      isIn = missingBytes === Infinity && normal(member.path) === wanted
+      if (isIn) missingBytes = member.sizeBytes
+    },
+    body: (bytes: Buffer) => {
+      if (!isIn) return
+      pieces.push(Buffer.from(bytes))
+      missingBytes -= bytes.length
+    },
+    ignoresBody: () => !isIn,
+  }
+  for await (const _ of walkArchive({ path, format, limits: LIMITS }, listener)) {
+    yield* pieces
+    pieces = []
+    if (missingBytes === 0) return
+  }
+  throw noSuchFile(wanted, undefined)
 }
 
 interface Found {

@@ -6,6 +6,7 @@ import helmet from 'helmet'
 import type { Hub } from '../hub.ts'
 import { readAssets } from '../web/assets.ts'
 import { appRoutes } from './app-routes.ts'
+import { archivedFileRoutes } from './archived-file-routes.ts'
 import { confineEnrolment, identify } from './auth.ts'
 import { assetRoutes } from './asset-routes.ts'
 import { auditRoutes } from './audit-routes.ts'
@@ -97,7 +98,7 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
   })
   routes.use(signInRoutes(hub, limit), guardSession(hub), ownSessionRoutes(hub))
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
-  routes.use(restorePointFileRoutes(hub), exchangeRoutes(hub))
+  routes.use(archivedFileRoutes(hub), restorePointFileRoutes(hub), exchangeRoutes(hub))
   // The 2,000 files that a restore point may have, with their digests. What was read here is not read again.
   routes.use('/nodes/:node/restore-points', express.json({ limit: '4mb' }))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))

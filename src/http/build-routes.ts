@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 import { isInSight, sightOf } from '../access/rights.ts'
 import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
+import { isText } from '../builds/file-kind.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
 import { judge, judgePromotion } from '../environments/eligibility.ts'
 import { isOpen } from '../environments/promotion.ts'
@@ -66,7 +67,10 @@ function addBuildRoutes(hub: Hub, blobs: BlobSender, routes: Router): void {
     const build = await visibleBuild(hub, request, response)
     const prefix = query(request, 'prefix') ?? ''
     const { limit, cursor } = numberedPageRequest(request, 1000, 10_000)
-    const entries = (await listingOf(hub, build)).filter(({ path }) => path.startsWith(prefix))
+    const part = (query(request, 'q') ?? '').toLowerCase()
+    const entries = (await listingOf(hub, build)).filter(
+      ({ path }) => path.startsWith(prefix) && path.toLowerCase().includes(part),
+    )
     const start = Number(cursor ?? 0)
     const items = entries.slice(start, start + limit)
     const nextCursor = start + limit < entries.length ? String(start + limit) : null
@@ -148,10 +152,10 @@ async function sendTextOfFile(hub: Hub, response: Response, build: BuildRow, pat
     path,
     MAX_TEXT_BYTES,
   )
-  if (content.includes(0)) {
+  if (!isText(content)) {
     throw new HubError(
       'archive.not_text',
-      `${JSON.stringify(path.slice(0, 100))} is not text; fetch the tarball for it`,
+      `${JSON.stringify(path.slice(0, 100))} is not text; fetch its bytes below /raw/`,
     )
   }
   if (truncated) response.set('X-Truncated', 'true')
@@ -164,7 +168,11 @@ function sendText(response: Response, text: Buffer): void {
   response.type('text/plain; charset=utf-8').send(text)
 }
 
-async function listingOf(hub: Hub, build: BuildRow): Promise<readonly ArchiveEntry[]> {
+/** What is in its tarball, in the tarball's order. */
+export async function listingOf(
+  hub: Pick<Hub, 'records'>,
+  build: BuildRow,
+): Promise<readonly ArchiveEntry[]> {
   const entries = await hub.records.builds.findListing<ArchiveEntry>(build.sha512)
   if (!entries) throw new Error(`the records have no listing of ${build.sha512}`)
   return entries

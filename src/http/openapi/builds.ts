@@ -130,7 +130,10 @@ export const builds: Noun = {
       summary: 'List what is in the tarball',
       description: 'In its order.',
       who: 'sees',
-      query: { prefix: z.string().optional().describe('Only paths that begin so.') },
+      query: {
+        prefix: z.string().optional().describe('Only paths that begin so.'),
+        q: z.string().optional().describe('Only paths with this part, whatever the case.'),
+      },
       page: { of: archiveEntry, limit: [1000, 10_000] },
       refusals: UNKNOWN,
     },
@@ -141,6 +144,15 @@ export const builds: Noun = {
       who: 'sees',
       answers: { 200: content('The text.', 'text/plain', { 'X-Truncated': z.literal('true').optional() }) },
       refusals: [...UNKNOWN, 'archive.no_such_file', 'archive.not_text'],
+    },
+    'builds.downloadFile': {
+      call: 'GET /apps/{app}/builds/{build}/raw/{path}',
+      summary: 'Download a file of the tarball',
+      description:
+        'All its bytes, as an attachment of type `application/octet-stream`. An image (PNG, JPEG, GIF, WebP, SVG) has its own type and may be shown; `Content-Security-Policy` keeps a browser from running any of it. Of a hard link the bytes of its file. There are no ranges.',
+      who: 'sees',
+      answers: { 200: content('The bytes.', 'application/octet-stream') },
+      refusals: [...UNKNOWN, 'archive.no_such_file'],
     },
     'builds.ebuild': {
       call: 'GET /apps/{app}/builds/{build}/ebuild',

@@ -7,6 +7,7 @@ import { auditPages } from './audit-pages.ts'
 import { boardPages } from './board-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
+import { filesPages } from './files-pages.ts'
 import { environmentPages } from './environment-pages.ts'
 import { healthPages } from './health-pages.ts'
 import { nodePages } from './node-pages.ts'
@@ -24,7 +25,7 @@ export function pages(hub: Hub): Router {
     response.locals['eventsAfter'] = (await hub.records.audit.head()).seq
     next()
   })
-  routes.use(boardPages(hub), appsPages(hub), buildPages(hub))
+  routes.use(boardPages(hub), appsPages(hub), buildPages(hub), filesPages(hub))
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })

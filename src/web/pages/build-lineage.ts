@@ -10,6 +10,7 @@ import type { NodeWithBuild } from '../../records/nodes.ts'
 import { digest, state, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html, HtmlValue } from '../html.ts'
+import { filesAddress } from './files-page.ts'
 import { historyAddress } from './revision-page.ts'
 import { buildAddress, stateOfPromotion } from './words.ts'
 
@@ -46,6 +47,7 @@ export function lineage({ build, promotions, releases, now, ...where }: Lineage)
       'Tarball',
       html`<a href="/api/v1${address}/tarball" download>${build.tarball.name}</a>
         ${digest(build.tarball.sha512)}
+        <a href="${filesAddress(build)}">its files</a>
         <p class="beside">archived ${time(build.receivedAt, now)} by ${theirs(build.uploadedBy)}</p>`,
     ],
     ['Ebuild', html`<a href="#ebuild">${build.cpv}</a> from the recipe of: ${build.recipeSource}`],

@@ -28,6 +28,7 @@ import { lineage } from './build-lineage.ts'
 import type { Lineage } from './build-lineage.ts'
 import { eligibility } from './eligibility-part.ts'
 import type { Eligibility } from './eligibility-part.ts'
+import { filesAddress } from './files-page.ts'
 import { road } from './road.ts'
 import { buildAddress } from './words.ts'
 
@@ -108,7 +109,7 @@ function factsOf(build: Build, now: Date): Html {
     ['Archived', html`${time(build.receivedAt, now)} by ${theirs(build.uploadedBy)}`],
     ['Tarball', html`<a href="${api}/tarball" download>${tarball.name}</a>`],
     ['Size', html`${size(tarball.sizeBytes)}, unpacked ${size(contents.unpackedBytes)}`],
-    ['Contents', html`<a href="${api}/files">${contents.entryCount} entries</a>`],
+    ['Contents', html`<a href="${filesAddress(build)}">${contents.entryCount} entries</a>`],
     ['Commit', build.commit !== null && digest(build.commit)],
     ['Branch', build.branch !== null && theirs(build.branch)],
     ['SHA-256', digest(tarball.sha256)],
