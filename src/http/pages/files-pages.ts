@@ -11,7 +11,7 @@ import { HubError } from '../../errors.ts'
 import { hasHiddenCharacters } from '../../gentoo/quote.ts'
 import type { Hub } from '../../hub.ts'
 import type { BuildRow } from '../../records/builds.ts'
-import { filePage, filesAddress, filesPage } from '../../web/pages/files-page.ts'
+import { filePage, filesPage, folderAddress } from '../../web/pages/files-page.ts'
 import type { ListedEntry, Preview } from '../../web/pages/files-page.ts'
 import { listingOf, visibleBuild } from '../build-routes.ts'
 import { entryJson } from '../representations.ts'
@@ -63,8 +63,8 @@ async function answerFile(hub: Hub, request: Request, response: Response): Promi
   const path = parameter(request, 'path')
   const listing = await listingOf(hub, build)
   const entry = listing.find((candidate) => candidate.path === path)
-  if (entry?.type === 'directory') {
-    response.redirect(303, `${filesAddress(build)}?${new URLSearchParams({ in: path }).toString()}`)
+  if (isFolder(listing, path)) {
+    response.redirect(303, folderAddress(build, path))
     return
   }
   if (!entry) throw noSuchFile(path)
@@ -87,8 +87,14 @@ async function previewOf(hub: Hub, build: BuildRow, { path, sizeBytes }: Archive
 
 function linkPreview(listing: readonly ArchiveEntry[], { path, target = '' }: ArchiveEntry): Preview {
   const place = posix.join(posix.dirname(path), target).replace(/\/$/, '')
-  const there = target.startsWith('/') ? undefined : listing.find((entry) => entry.path === place)
-  return { kind: 'link', leadsTo: there ? entryJson(there) : null }
+  if (isFolder(listing, place)) return { kind: 'link', leadsTo: { path: place, isFolder: true } }
+  const isThere = listing.some((entry) => entry.path === place)
+  return { kind: 'link', leadsTo: isThere ? { path: place, isFolder: false } : null }
+}
+
+/** Some folders have no entry of their own. */
+function isFolder(listing: readonly ArchiveEntry[], path: string): boolean {
+  return entriesIn(listing, path) !== null
 }
 
 function titleOf({ app, build }: BuildRow, path: string): string {

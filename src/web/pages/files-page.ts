@@ -93,8 +93,8 @@ export type Preview =
   | { readonly kind: 'image'; readonly isShown: boolean }
   /** The first bytes. */
   | { readonly kind: 'bytes'; readonly head: Uint8Array }
-  /** A symbolic link: `leadsTo` is the entry that it names, if the tarball has it. */
-  | { readonly kind: 'link'; readonly leadsTo: ArchiveEntryAnswer | null }
+  /** A symbolic link; null: the tarball does not have what it names. */
+  | { readonly kind: 'link'; readonly leadsTo: { readonly path: string; readonly isFolder: boolean } | null }
 
 export interface FileView {
   readonly build: OfBuild
@@ -125,8 +125,7 @@ function linkOf(build: OfBuild, { type, target = '' }: ArchiveEntryAnswer, previ
   if (type === 'hardlink') return html`<a href="${fileAddress(build, target)}">${theirs(target)}</a>`
   const there = preview.kind === 'link' ? preview.leadsTo : null
   if (there === null) return html`${theirs(target)} <span class="beside">not in the tarball</span>`
-  const address =
-    there.type === 'directory' ? folderAddress(build, there.path) : fileAddress(build, there.path)
+  const address = there.isFolder ? folderAddress(build, there.path) : fileAddress(build, there.path)
   return html`<a href="${address}">${theirs(target)}</a>`
 }
 
@@ -182,13 +181,13 @@ export function filesAddress(build: OfBuild): string {
   return `${buildAddress(build)}/files`
 }
 
-function folderAddress(build: OfBuild, path: string): string {
+export function folderAddress(build: OfBuild, path: string): string {
   return path === ''
     ? filesAddress(build)
     : `${filesAddress(build)}?${new URLSearchParams({ in: path }).toString()}`
 }
 
-export function fileAddress(build: OfBuild, path: string): string {
+function fileAddress(build: OfBuild, path: string): string {
   return `${filesAddress(build)}/${inAddress(path)}`
 }
 
