@@ -12,13 +12,13 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 
 /** Longer texts stay without colours: each of them takes the hub's time. */
-const MOST_CHARACTERS = 100_000
+const MOST_CHARACTERS = 60_000
 
 /**
  * Grammars are regular expressions, and there are texts for which these take for ever. Those stay without colours. Ordinary
- * ones take a tenth of it.
+ * ones take a twentieth of it.
  */
-const PATIENCE_MS = 150
+const PATIENCE_MS = 500
 
 /** Of a Manifest; lowlight has none. */
 const manifest: LanguageFn = () => ({
@@ -111,6 +111,8 @@ function wordsOf(text: string, language: Language | null): readonly Word[] {
 function highlighted(text: string, language: Language): Root | null {
   const place = globalThis as { portageHubHighlight?: () => Root }
   place.portageHubHighlight = () => lowlight.highlight(language, text)
+  // Reads the grammar, if it is the first text of it.
+  lowlight.highlight(language, '')
   try {
     // Nothing else ends a regular expression on the thread that it runs on.
     return runInThisContext('portageHubHighlight()', { timeout: PATIENCE_MS }) as Root

@@ -70,7 +70,9 @@ describe('a folder', () => {
     const { status, text } = await look('?in=shop')
     expect(status).toBe(200)
     const shown = textOf(text)
-    expect(shown).toMatch(/bin\/ folder 1 \d+ B lib\/ folder 2 29 B odd\/ folder 5/)
+    expect(shown).toMatch(
+      /bin\/ folder of 1 entry \d+ B lib\/ folder of 2 entries 29 B odd\/ folder of 5 entries/,
+    )
     expect(shown).toMatch(/logo\.png file 0644 16 B/)
     expect(shown).toMatch(/away → lib\/gone symbolic link 0777/)
     expect(shown).toMatch(/twin → shop\/bin\/shop hard link 0644/)

@@ -53,11 +53,14 @@ export function filesPage(view: FolderView): Html {
     html`${folder !== '' && html`<input type="hidden" name="in" value="${folder}" />`}
     ${field('Name', { name: 'q', value: q, type: 'search' })}`,
   )
-  const words = `${String(count)} ${count === 1 ? 'entry' : 'entries'}`
-  const what = q === '' ? words : `${words} with “${q}” in the name`
+  const what = q === '' ? entriesText(count) : `${entriesText(count)} with “${q}” in the name`
   return html`${heading(title, wayTo(build, folder.split('/').slice(0, -1)))} ${narrowed}
     <p class="beside">${theirs(what)}, ${size(sizeBytes)}</p>
     ${table('Files', columnsOf(view), entries, empty('Nothing here has such a name.'))} ${pager(next, 'More')}`
+}
+
+function entriesText(count: number): string {
+  return `${String(count)} ${count === 1 ? 'entry' : 'entries'}`
 }
 
 const TYPES = { file: 'file', directory: 'folder', symlink: 'symbolic link', hardlink: 'hard link' } as const
@@ -76,9 +79,12 @@ function columnsOf({ build, folder, q }: FolderView) {
           }`
       },
     },
-    { title: 'Type', cell: ({ type }: ListedEntry) => TYPES[type] },
+    {
+      title: 'Type',
+      cell: ({ type, holds }: ListedEntry) =>
+        holds === null ? TYPES[type] : `folder of ${entriesText(holds)}`,
+    },
     { title: 'Mode', cell: ({ mode }: ListedEntry) => mode !== null && html`<code>${mode}</code>` },
-    { title: 'Entries', cell: ({ holds }: ListedEntry) => holds, isNumber: true },
     {
       title: 'Size',
       cell: ({ type, sizeBytes }: ListedEntry) => type !== 'symlink' && size(sizeBytes),
