@@ -68,6 +68,10 @@ export const ERRORS = {
   'archive.ratio_too_high': { status: 422, title: 'The archive unpacks to suspiciously much for its size' },
   'archive.no_such_file': { status: 404, title: 'No such file in the tarball' },
   'archive.not_text': { status: 415, title: 'This file of the tarball is not text' },
+  'archive.too_large_to_compare': {
+    status: 422,
+    title: 'This file is too large to be compared line by line',
+  },
 
   'binpkg.invalid': { status: 422, title: 'Not a binary package that Portage would take' },
   'binpkg.digest_mismatch': { status: 422, title: 'The binary package is not what its Manifest says' },

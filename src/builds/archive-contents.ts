@@ -28,7 +28,9 @@ export interface ArchiveContents {
  * The entries as they will lie in the installed tree: keyed by path inside the single top folder, if there is one. The
  * folder itself is not among them.
  */
-export function installedEntries(contents: ArchiveContents): ReadonlyMap<string, ArchiveEntry> {
+export function installedEntries(
+  contents: Pick<ArchiveContents, 'topDirectory' | 'entries'>,
+): ReadonlyMap<string, ArchiveEntry> {
   const inside = contents.topDirectory === null ? '' : `${contents.topDirectory}/`
   return new Map(
     contents.entries

@@ -15,7 +15,8 @@ export interface ArchivedFile {
 
 /** A hard link names an earlier entry; each step back costs one more reading. */
 const MAX_LINKS = 16
-const LIMITS = {
+/** For what was accepted before. */
+export const UNBOUNDED = {
   ...DEFAULT_ARCHIVE_LIMITS,
   maxEntries: Infinity,
   maxUnpackedBytes: Infinity,
@@ -39,13 +40,13 @@ export async function readArchiveFile(
   for (let links = 0; found.member.type === 'hardlink'; links++) {
     if (links === MAX_LINKS)
       throw new HubError('archive.no_such_file', `${named(wanted)} is a link to a link, too often.`)
-    found = await find(path, format, normal(found.member.linkTarget), maxBytes)
+    found = await find(path, format, normalPath(found.member.linkTarget), maxBytes)
   }
   const { mode, sizeBytes } = found.member
   const { type, linkTarget } = first.member
   const entry: ArchiveEntry =
     type === 'hardlink'
-      ? { path: wanted, type, mode, sizeBytes, target: normal(linkTarget) }
+      ? { path: wanted, type, mode, sizeBytes, target: normalPath(linkTarget) }
       : { path: wanted, type, mode, sizeBytes }
   return { entry, content: found.content, truncated: sizeBytes > maxBytes }
 }
@@ -65,7 +66,7 @@ export async function* archivedBytes(
   let isIn = false
   const listener = {
     member: (member: Member) => {
-      isIn = missingBytes === Infinity && normal(member.path) === wanted
+      isIn = missingBytes === Infinity && normalPath(member.path) === wanted
       if (isIn) missingBytes = member.sizeBytes
     },
     body: (bytes: Buffer) => {
@@ -75,7 +76,7 @@ export async function* archivedBytes(
     },
     ignoresBody: () => !isIn,
   }
-  for await (const _ of walkArchive({ path, format, limits: LIMITS }, listener)) {
+  for await (const _ of walkArchive({ path, format, limits: UNBOUNDED }, listener)) {
     yield* pieces
     pieces = []
     if (missingBytes === 0) return
@@ -96,7 +97,7 @@ async function find(path: string, format: ArchiveFormat, wanted: string, maxByte
   const listener = {
     member: (member: Member) => {
       passed = found !== undefined
-      if (passed || normal(member.path) !== wanted) return
+      if (passed || normalPath(member.path) !== wanted) return
       found = member
       missingBytes = Math.min(member.sizeBytes, maxBytes)
     },
@@ -109,7 +110,7 @@ async function find(path: string, format: ArchiveFormat, wanted: string, maxByte
     ignoresBody: () => found === undefined || passed || missingBytes === 0,
   }
   await readArchive(
-    { path, format, limits: LIMITS },
+    { path, format, limits: UNBOUNDED },
     listener,
     () => found !== undefined && missingBytes === 0,
   )
@@ -117,7 +118,8 @@ async function find(path: string, format: ArchiveFormat, wanted: string, maxByte
   return { member: found, content: Buffer.concat(pieces) }
 }
 
-function normal(path: string): string {
+/** A path of an archive as lists have it. */
+export function normalPath(path: string): string {
   return path
     .split('/')
     .filter((name) => name !== '' && name !== '.')

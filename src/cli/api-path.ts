@@ -2,3 +2,8 @@
 export function apiPath(...parts: readonly (string | number)[]): string {
   return `/api/v1/${parts.map((part) => encodeURIComponent(part)).join('/')}`
 }
+
+/** A path of files in an address: its slashes separate. */
+export function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
+}

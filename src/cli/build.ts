@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { entryJson } from '../http/representations.ts'
 import type { BuildAnswer } from './answers.ts'
-import { apiPath } from './api-path.ts'
+import { apiPath, encodePath } from './api-path.ts'
 import { EXIT } from './exit-status.ts'
 import { countText, facts, harmless, sizeText, table, timeText } from './format.ts'
 import { remote } from './session.ts'
@@ -108,8 +108,4 @@ const RECIPES: Readonly<Record<string, string>> = {
   app: "the app's default recipe",
   default: 'none: the tree is installed as it is',
   template: 'none: a whole ebuild was sent',
-}
-
-function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
 }

@@ -8,6 +8,7 @@ import { addBuilds } from './builds.ts'
 import { addCheck, addChecks } from './check.ts'
 import { addConfig } from './config.ts'
 import { addDemo } from './demo.ts'
+import { addDiff } from './diff.ts'
 import { addDoctor } from './doctor.ts'
 import { addEnvironments } from './environments.ts'
 import { addEvents } from './events.ts'
@@ -53,7 +54,7 @@ Examples:
 /** The groups of the help, each with its commands in the order in which somebody meets them. */
 const GROUPS: Readonly<Record<string, readonly ((program: Command) => void)[]>> = {
   'Builds:': [
-    ...[addPush, addSearch, addApps, addBuilds, addBuild, addCheck, addChecks],
+    ...[addPush, addSearch, addApps, addBuilds, addBuild, addDiff, addCheck, addChecks],
     ...[addYank, addUnyank, addPin, addUnpin],
   ],
   'Environments:': [

@@ -13,6 +13,7 @@ import { auditRoutes } from './audit-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { checkRoutes } from './check-routes.ts'
 import { ciProgramRoutes } from './ci-program-routes.ts'
+import { diffRoutes } from './diff-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
 import { environmentRoutes, overlayHandRoutes } from './environment-routes.ts'
 import { errorHandler, notFound } from './error-handler.ts'
@@ -98,7 +99,7 @@ function api(hub: Hub, blobs: BlobSender, limit: express.RequestHandler): expres
   })
   routes.use(signInRoutes(hub, limit), guardSession(hub), ownSessionRoutes(hub))
   routes.use(uploadRoutes(hub), resumableRoutes(hub), buildRoutes(hub, blobs), overlayHandRoutes(hub))
-  routes.use(archivedFileRoutes(hub), restorePointFileRoutes(hub), exchangeRoutes(hub))
+  routes.use(archivedFileRoutes(hub), diffRoutes(hub), restorePointFileRoutes(hub), exchangeRoutes(hub))
   // The 2,000 files that a restore point may have, with their digests. What was read here is not read again.
   routes.use('/nodes/:node/restore-points', express.json({ limit: '4mb' }))
   routes.use(express.json({ limit: '1mb' }), idempotent(hub))

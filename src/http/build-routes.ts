@@ -106,11 +106,19 @@ export async function verdictOf(hub: Hub, build: BuildRow, environment: string):
 
 /** The build of the path. @throws {HubError} `build.unknown`, also for one that is there and not to be seen. */
 export async function visibleBuild(hub: Hub, request: Request, response: Response): Promise<BuildRow> {
-  const principal = principalOf(response)
-  const app = parameter(request, 'app')
   const number = parseBuildNumber(parameter(request, 'build'))
+  return await visibleBuildOf(hub, response, parameter(request, 'app'), number)
+}
+
+/** @throws {HubError} `build.unknown`, as `visibleBuild`. */
+export async function visibleBuildOf(
+  hub: Hub,
+  response: Response,
+  app: string,
+  number: number,
+): Promise<BuildRow> {
   const build = await hub.records.builds.find(app, number)
-  if (build && (await isVisible(hub, build, sightOf(principal)))) return build
+  if (build && (await isVisible(hub, build, sightOf(principalOf(response))))) return build
   throw new HubError(
     'build.unknown',
     `there is no build ${String(number)} of ${JSON.stringify(app.slice(0, 100))} that you may see`,

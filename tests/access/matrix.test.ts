@@ -45,6 +45,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'builds.upload': { body: formBody({ tarball: BYTES }), headers: { 'Content-Type': FORM_TYPE } },
   'builds.put': { body: BYTES, headers: OCTETS, parameters: { build: '46' } },
   'builds.readFile': { parameters: { path: 'shop/run' } },
+  'builds.downloadFile': { parameters: { path: 'shop/run' } },
+  'diffs.readFile': { parameters: { path: 'run' } },
   'builds.unyank': { refusal: 'yank.unknown' },
   'builds.unpin': { refusal: 'pin.unknown' },
   'checks.record': { bodies: { 'release-manager': BY_HAND, approver: BY_HAND } },

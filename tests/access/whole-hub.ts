@@ -56,7 +56,7 @@ export async function createWholeHub(): Promise<WholeHub> {
     tokens,
     uploadOfNode,
     parameters: {
-      ...{ app: 'shop', build: String(BUILD), check, trust, environment: 'staging' },
+      ...{ app: 'shop', build: String(BUILD), other: String(BUILD), check, trust, environment: 'staging' },
       ...{ promotion: body.promotions[0].id, release: body.releases[0].id, revision: '2', hold },
       ...{ webhook, delivery: deliveries.body.items[0].id, token: 'tok_none', hex: body.tarball.sha256 },
       ...{ fingerprint: keys.body.items[0].fingerprint, node: 'web1', point: POINT, rollback, upload },

@@ -3,6 +3,7 @@ import { apps } from './apps.ts'
 import { audit } from './audit.ts'
 import { builds } from './builds.ts'
 import { checks } from './checks.ts'
+import { diffs } from './diffs.ts'
 import { environments } from './environments.ts'
 import { events } from './events.ts'
 import { healthOfHub } from './health.ts'
@@ -25,7 +26,7 @@ import { uploads } from './uploads.ts'
 import { webhooks } from './webhooks.ts'
 
 export const NOUNS: readonly Noun[] = [
-  ...[apps, uploads, builds, checks, promotions, marks, environments, holds],
+  ...[apps, uploads, builds, diffs, checks, promotions, marks, environments, holds],
   ...[nodes, restorePoints, rollbacks],
   ...[search, tokens, people, signingIn, trust, keys, audit, events, webhooks, healthOfHub],
   ...[storageAndRetention, thisDocument],

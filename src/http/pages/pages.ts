@@ -7,6 +7,7 @@ import { auditPages } from './audit-pages.ts'
 import { boardPages } from './board-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
+import { comparePages } from './compare-pages.ts'
 import { filesPages } from './files-pages.ts'
 import { environmentPages } from './environment-pages.ts'
 import { healthPages } from './health-pages.ts'
@@ -25,7 +26,7 @@ export function pages(hub: Hub): Router {
     response.locals['eventsAfter'] = (await hub.records.audit.head()).seq
     next()
   })
-  routes.use(boardPages(hub), appsPages(hub), buildPages(hub), filesPages(hub))
+  routes.use(boardPages(hub), appsPages(hub), buildPages(hub), filesPages(hub), comparePages(hub))
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })

@@ -28,6 +28,7 @@ import { lineage } from './build-lineage.ts'
 import type { Lineage } from './build-lineage.ts'
 import { eligibility } from './eligibility-part.ts'
 import type { Eligibility } from './eligibility-part.ts'
+import { compareAddress } from './compare-page.ts'
 import { filesAddress } from './files-page.ts'
 import { road } from './road.ts'
 import { buildAddress } from './words.ts'
@@ -109,6 +110,7 @@ function factsOf(build: Build, now: Date): Html {
     ['Archived', html`${time(build.receivedAt, now)} by ${theirs(build.uploadedBy)}`],
     ['Tarball', html`<a href="${api}/tarball" download>${tarball.name}</a>`],
     ['Size', html`${size(tarball.sizeBytes)}, unpacked ${size(contents.unpackedBytes)}`],
+    ['Compare', html`<a href="${compareAddress(build)}">with the build before, or another</a>`],
     ['Contents', html`<a href="${filesAddress(build)}">${contents.entryCount} entries</a>`],
     ['Commit', build.commit !== null && digest(build.commit)],
     ['Branch', build.branch !== null && theirs(build.branch)],
