@@ -6,7 +6,7 @@ import { sightOf } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { named } from '../builds/archive-rules.ts'
 import { compareArchives } from '../builds/compare-archives.ts'
-import type { ArchiveComparison, EntryChange } from '../builds/compare-archives.ts'
+import type { ArchiveComparison, ComparedArchive, EntryChange } from '../builds/compare-archives.ts'
 import { digestEntriesInWorker } from '../builds/digest-entries-in-worker.ts'
 import { isText } from '../builds/file-kind.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
@@ -30,7 +30,8 @@ export function diffRoutes(hub: Hub): Router {
   const routes = Router()
   const path = '/apps/:app/builds/:build/diff/:other'
   routes.get(path, async (request, response) => {
-    response.json(await buildDiff(hub, response, await comparedBuilds(hub, request, response)))
+    const builds = await comparedBuilds(hub, request, response)
+    response.json(await buildDiff(hub, response, builds, await comparison(hub, response, builds)))
   })
   routes.get(`${path}/files`, async (request, response) => {
     const { limit, cursor } = numberedPageRequest(request, 1000, 10_000)
@@ -67,8 +68,12 @@ export async function comparedBuilds(
 }
 
 /** All but the single files: facts, recipe, dependencies, ebuild, checks, and how many files differ. */
-export async function buildDiff(hub: Hub, response: Response, builds: ComparedBuilds): Promise<BuildDiff> {
-  const { changes, unchanged } = await comparison(hub, response, builds)
+export async function buildDiff(
+  hub: Hub,
+  response: Response,
+  builds: ComparedBuilds,
+  { changes, unchanged }: ArchiveComparison,
+): Promise<BuildDiff> {
   const sight = sightOf(principalOf(response))
   const [from, to] = await Promise.all([
     withReleases(hub, builds.from, sight),
@@ -98,27 +103,22 @@ export async function comparison(
   const controller = new AbortController()
   const abort = (): void => controller.abort(new Error('nobody waits for the comparison'))
   response.once('close', abort)
+  const isSame = from.sha512 === to.sha512
+  const side = async (build: BuildRow): Promise<ComparedArchive> => ({
+    topDirectory: build.topDirectory,
+    entries: await listingOf(hub, build),
+    digests: isSame ? new Map() : await digestsOf(hub, build, controller.signal),
+  })
   try {
-    const sides = await Promise.all(
-      [from, to].map(async (build) => ({
-        topDirectory: build.topDirectory,
-        entries: await listingOf(hub, build),
-        // The same bytes have the same files.
-        digests:
-          from.sha512 === to.sha512
-            ? new Map<string, string>()
-            : await digestEntriesInWorker(
-                { path: hub.blobs.path(build.sha512), format: build.format as ArchiveFormat },
-                controller.signal,
-              ),
-      })),
-    )
-    const [before, after] = sides
-    if (!before || !after) throw new Error('two builds have two sides')
-    return compareArchives(before, after)
+    return compareArchives(...(await Promise.all([side(from), side(to)])))
   } finally {
     response.off('close', abort)
   }
+}
+
+async function digestsOf({ blobs }: Pick<Hub, 'blobs'>, build: BuildRow, signal: AbortSignal) {
+  const question = { path: blobs.path(build.sha512), format: build.format as ArchiveFormat }
+  return await digestEntriesInWorker(question, signal)
 }
 
 export function changeJson({ path, change, differs, from, to }: EntryChange): FileChange {
@@ -188,12 +188,11 @@ async function ebuildOf({ records }: Pick<Hub, 'records'>, build: BuildRow): Pro
 
 /** The newest of each stage and name, of either build. */
 async function checksDiff({ records }: Pick<Hub, 'records'>, { from, to }: ComparedBuilds) {
-  const [before, after] = await Promise.all(
-    [from, to].map(async ({ app, build }) => await records.checks.newest(app, build)),
-  )
+  const before = await records.checks.newest(from.app, from.build)
+  const after = await records.checks.newest(to.app, to.build)
   const status = (checks: typeof before, stage: string, name: string) =>
-    checks?.find((check) => check.stage === stage && check.name === name)?.status ?? null
-  const all = new Map([...(after ?? []), ...(before ?? [])].map((one) => [`${one.stage} ${one.name}`, one]))
+    checks.find((check) => check.stage === stage && check.name === name)?.status ?? null
+  const all = new Map([...after, ...before].map((one) => [`${one.stage} ${one.name}`, one]))
   return [...all.values()].map(({ stage, name }) => ({
     stage,
     name,

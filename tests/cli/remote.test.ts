@@ -79,6 +79,29 @@ test('what a build holds can be looked at', async () => {
   expect(await cli('build', 'shop', '45', '--file', 'shop-6/none')).toMatchObject({ status: 5, stdout: '' })
 })
 
+test('two builds are compared', async () => {
+  await using hub = await createTestHub()
+  await hub.upload('shop', SHOP, { build: '45', version: '6.1.0', commit: 'c0ffee' })
+  const newer = tarball({ 'shop-7/bin/shop': '#!/bin/sh\necho ho\n', 'shop-7/NEWS': 'New\n' })
+  await hub.upload('shop', newer, { build: '46', version: '6.2.0', commit: 'c0ffee' })
+  const cli = cliOf(hub)
+  const compared = await cli('diff', 'shop', '46', '45')
+  expect(compared.status, compared.stderr).toBe(0)
+  expect(compared.stdout).toContain('shop build 46, compared with build 45\n')
+  expect(compared.stdout).toMatch(/ {2}version +6\.1\.0 -> 6\.2\.0\n {2}commit +c0ffee\n/)
+  expect(compared.stdout).toMatch(/ {2}files +1 added, 1 removed, 1 changed, 0 the same\n/)
+  expect(compared.stdout).toMatch(/\nadded +4 +NEWS\nremoved +5 +README\nchanged +content +18 +bin\/shop\n$/)
+  expect((await cli('diff', 'shop', '46', '45', '--file', 'bin/shop')).stdout).toContain(
+    '-echo hi\n+echo ho\n',
+  )
+  expect((await cli('diff', 'shop', '46', '45', '--ebuild')).stdout).toContain('-SRC_URI=')
+  const recipes = await cli('diff', 'shop', '46', '45', '--recipe')
+  expect([recipes.status, recipes.stderr]).toEqual([0, 'No difference.\n'])
+  expect(await cli('diff', 'shop', '46', '7')).toMatchObject({ status: 5, stdout: '' })
+  const json = JSON.parse((await cli('diff', 'shop', '46', '45', '--json')).stdout) as { changes: unknown[] }
+  expect(json).toMatchObject({ files: { added: 1 }, changes: [{ path: 'NEWS' }, {}, {}] })
+})
+
 test('a dry run of each change says what would happen and leaves nothing', async () => {
   await using hub = await createTestHub()
   await using folder = await temporaryFolder()

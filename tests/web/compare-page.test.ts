@@ -208,7 +208,7 @@ describe('the page', () => {
     expect((await look(`${BUILD}/compare`)).headers['location']).toBe(PAGE)
     const chosen = await look(`${BUILD}/compare?with=45`)
     expect([chosen.status, chosen.headers['location']]).toEqual([303, PAGE])
-    expect((await look(PAGE)).text).toContain('<option value="45" selected>build 45, the one before</option>')
+    expect((await look(PAGE)).text).toContain('<option value="45" selected>45, the one before</option>')
   })
 
   test('of the first build offers what came after, and of an only one says what to type', async () => {

@@ -17,6 +17,10 @@ const DESCRIBED = {
   hold: text('The id of a hold.', 'hld_01m83m3xnnpm5ygmp4gm6j'),
   name: text('The name of a file of the restore point, with its slashes.', 'shop.dump'),
   node: text('The name of a node.', 'web1'),
+  other: z
+    .int()
+    .min(1)
+    .meta({ description: 'The number of the build that it is compared with.', examples: [44] }),
   path: text('A path, with its slashes.', 'profiles/package.mask/mine'),
   person: text('The id or the name of a person.', 'anna'),
   place: z.enum(['binpkgs', 'dumps', 'infos']).describe('What the file is.'),

@@ -48,15 +48,16 @@ export function comparePages(hub: Hub): Router {
 async function answerComparison(hub: Hub, request: Request, response: Response): Promise<void> {
   const builds = await comparedBuilds(hub, request, response)
   const { limit, cursor } = numberedPageRequest(request, 200)
-  const { changes } = await comparison(hub, response, builds)
+  const compared = await comparison(hub, response, builds)
+  const { changes } = compared
   const start = Number(cursor ?? 0)
   const isMore = start + limit < changes.length
   const choices = await choicesFor(hub, response, builds.to)
   const { build: number } = builds.from
   const isListed = choices.some(([build]) => build === number)
   const content = comparePage({
-    diff: await buildDiff(hub, response, builds),
-    choices: isListed ? choices : [[number, `build ${String(number)}`], ...choices],
+    diff: await buildDiff(hub, response, builds, compared),
+    choices: isListed ? choices : [[number, String(number)], ...choices],
     changes: changes.slice(start, start + limit).map(changeJson),
     next: nextPage(request, isMore ? String(start + limit) : null),
     now: hub.clock.now(),
@@ -87,9 +88,9 @@ async function choicesFor(
       }),
   )
   const named = [
-    ...before.map((one): Choice => [one.build, `build ${String(one.build)}, the one before`]),
+    ...before.map((one): Choice => [one.build, `${String(one.build)}, the one before`]),
     ...standing.flat(),
-    ...(await list(CHOICES, null)).map((one): Choice => [one.build, `build ${String(one.build)}`]),
+    ...(await list(CHOICES, null)).map((one): Choice => [one.build, String(one.build)]),
   ]
   // What is named twice keeps the first of its names.
   const choices = new Map(named.toReversed())

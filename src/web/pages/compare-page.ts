@@ -172,7 +172,7 @@ function fileChange(from: OfBuild, to: OfBuild, change: FileChange): Html {
     <summary>${line}</summary>
     <div
       hx-get="${address}"
-      hx-trigger="toggle from:closest details once"
+      hx-trigger='toggle from:"closest details" once'
       hx-select="#difference"
       hx-swap="outerHTML"
     >
