@@ -6,6 +6,7 @@ import type { Sight } from '../access/rights.ts'
 import type { ArchiveEntry, ArchiveFormat } from '../builds/archive-contents.ts'
 import { isText } from '../builds/file-kind.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
+import { ByteCache } from '../byte-cache.ts'
 import { judge, judgePromotion } from '../environments/eligibility.ts'
 import { isOpen } from '../environments/promotion.ts'
 import { HubError } from '../errors.ts'
@@ -176,13 +177,21 @@ function sendText(response: Response, text: Buffer): void {
   response.type('text/plain; charset=utf-8').send(text)
 }
 
+/** Of the tarballs that somebody looks into: an archived one never changes, and people go from folder to folder. */
+const listings = new ByteCache<readonly ArchiveEntry[]>(64 * 1024 * 1024)
+/** About what an entry takes. */
+const BYTES_PER_ENTRY = 300
+
 /** What is in its tarball, in the tarball's order. */
 export async function listingOf(
-  hub: Pick<Hub, 'records'>,
-  build: BuildRow,
+  { records }: Pick<Hub, 'records'>,
+  { sha512 }: BuildRow,
 ): Promise<readonly ArchiveEntry[]> {
-  const entries = await hub.records.builds.findListing<ArchiveEntry>(build.sha512)
-  if (!entries) throw new Error(`the records have no listing of ${build.sha512}`)
+  const known = listings.get(sha512)
+  if (known) return known
+  const entries = await records.builds.findListing<ArchiveEntry>(sha512)
+  if (!entries) throw new Error(`the records have no listing of ${sha512}`)
+  listings.set(sha512, entries, entries.length * BYTES_PER_ENTRY)
   return entries
 }
 
