@@ -77,7 +77,7 @@ export async function* archivedBytes(
     ignoresBody: () => !isIn,
   }
   for await (const _ of walkArchive({ path, format, limits: UNBOUNDED }, listener)) {
-    yield* pieces
+    for (const piece of pieces) yield piece
     pieces = []
     if (missingBytes === 0) return
   }

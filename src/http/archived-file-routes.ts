@@ -1,5 +1,4 @@
 /** `/apps/{app}/builds/{build}/raw/{path}`: the bytes of a file in a tarball, such that no browser runs anything of them. */
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Router } from 'express'
 import type { Response } from 'express'
@@ -53,7 +52,12 @@ async function sendFile(
     response.end()
     return
   }
-  await pipeline(Readable.from(joined(first, done === true ? null : bytes)), response)
+  try {
+    await pipeline(joined(first, done === true ? null : bytes), response)
+  } catch (error) {
+    // Whoever asked has left.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+  }
 }
 
 async function* joined(first: Buffer, rest: AsyncIterable<Buffer> | null): AsyncGenerator<Buffer> {

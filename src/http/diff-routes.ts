@@ -101,7 +101,9 @@ export async function comparison(
   { from, to }: ComparedBuilds,
 ): Promise<ArchiveComparison> {
   const controller = new AbortController()
-  const abort = (): void => controller.abort(new Error('nobody waits for the comparison'))
+  const abort = (): void => {
+    controller.abort(new HubError('request.truncated', 'nobody waits for the answer any more'))
+  }
   response.once('close', abort)
   const isSame = from.sha512 === to.sha512
   const side = async (build: BuildRow): Promise<ComparedArchive> => ({

@@ -1,10 +1,13 @@
 /** The pages of what is in a tarball: folders, previews, and bytes that no browser runs. */
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { send } from '../support/raw-http.ts'
 import { tarOf } from '../support/tarballs.ts'
 import type { TarEntry } from '../support/tarballs.ts'
-import { createTestHub } from '../support/test-hub.ts'
+import { ADMIN_TOKEN, createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
 import { AS_BROWSER, textOf } from './support.ts'
 
@@ -199,6 +202,31 @@ describe('the bytes of a file', () => {
     const { status, text } = await send(hub.url, { path: `${RAW}/${path}` })
     expect([status, (JSON.parse(text) as { code: string }).code]).toEqual([404, 'archive.no_such_file'])
   })
+})
+
+test('whoever leaves in the middle of a file, or of a comparison, is no fault of the hub', async () => {
+  const lines: string[] = []
+  const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) })
+  {
+    await using other = await createTestHub({}, { log })
+    for (const build of [1, 2]) {
+      const content = Buffer.concat([Buffer.alloc(40 * 2 ** 20), Buffer.from([build])])
+      const packed = tarOf(file('shop/large', content))
+      expect((await other.upload('shop', packed, { build: String(build) })).status).toBe(201)
+    }
+    for (const path of ['raw/shop/large', 'diff/1']) {
+      const asked = request(`${other.url}/api/v1/apps/shop/builds/2/${path}`, {
+        headers: { Authorization: `Bearer ${ADMIN_TOKEN}` },
+      })
+      asked.on('error', () => undefined).end()
+      // Of the comparison nothing comes before its end.
+      if (path.startsWith('raw')) await once(asked, 'response')
+      else await once(asked, 'finish')
+      asked.destroy()
+    }
+    expect((await other.as().get('/api/v1/apps/shop/builds/2/diff/1')).status).toBe(200)
+  }
+  expect(lines).toEqual([])
 })
 
 test('the list of the API is narrowed by a part of a name', async () => {
