@@ -17,6 +17,19 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/apps': ['/apps', '/apps?q=none-has-this'],
   '/apps/:app': ['/apps/:app', '/apps/cart'],
   '/apps/:app/builds/:build': ['/apps/:app/builds/:build', '/apps/:app/builds/1', '/apps/:app/builds/2'],
+  '/apps/:app/builds/:build/compare': ['/apps/:app/builds/:build/compare', '/apps/cart/builds/1/compare'],
+  '/apps/:app/builds/:build/compare/:other': ['/apps/:app/builds/:build/compare/:other'],
+  '/apps/:app/builds/:build/compare/:other/files/*path': [
+    '/apps/:app/builds/:build/compare/:other/files/etc/shop.toml',
+  ],
+  '/apps/:app/builds/:build/files': [
+    ...['/apps/:app/builds/:build/files', '/apps/:app/builds/:build/files?in=shop/share'],
+    '/apps/:app/builds/:build/files?q=none-has-this',
+  ],
+  '/apps/:app/builds/:build/files/*path': [
+    ...['/apps/:app/builds/:build/files/:path', '/apps/:app/builds/:build/files/shop/share/mark.svg'],
+    '/apps/:app/builds/:build/files/shop/run',
+  ],
   '/audit': ['/audit', '/audit?actor=none', '/audit?app=shop&limit=2'],
   '/components': ['/components'],
   '/environments': ['/environments'],
