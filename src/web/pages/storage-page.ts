@@ -73,9 +73,7 @@ function overview({
       'Database',
       html`${size(databaseBytes)} <span class="beside">listings about ${size(listingBytes)}</span>`,
     ],
-    ...overlays.map(
-      ({ environment, bytes }) => [html`Overlay ${environment}`.toString(), size(bytes)] as const,
-    ),
+    ...overlays.map(({ environment, bytes }) => [`Overlay ${environment}`, size(bytes)] as const),
     ['Uploads under way', size(uploadBytes)],
   ])}
   ${shares('What the data is made of', [
