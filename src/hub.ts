@@ -21,6 +21,7 @@ import { OpenIdProvider } from './people/openid-provider.ts'
 import { Passwords } from './people/password-hash.ts'
 import { SignInAttempts } from './people/sign-in-attempts.ts'
 import { Overlay } from './overlays/overlay.ts'
+import { StandingBuilds } from './environments/standing-builds.ts'
 import { OverlayZips } from './overlays/overlay-zips.ts'
 import { followWithTree } from './overlays/write-tree.ts'
 import { systemClock } from './clock.ts'
@@ -90,6 +91,7 @@ export interface Hub extends AsyncDisposable {
   /** By environment, in the order of promotion. */
   readonly overlays: ReadonlyMap<string, Overlay>
   readonly zips: OverlayZips
+  readonly standing: StandingBuilds
   /** Resolves when the folders of published trees show what is published. */
   settled(): Promise<void>
 }
@@ -156,6 +158,7 @@ export async function createHub(config: Config, overrides: HubOverrides = {}): P
     eventStreams: new EventStreams(),
     overlays,
     zips: new OverlayZips(parts),
+    standing: new StandingBuilds(records),
     binhosts: new Binhosts(parts),
     settled,
     async [Symbol.asyncDispose]() {

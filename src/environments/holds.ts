@@ -284,16 +284,24 @@ export async function refuseHeld(
 
 /** As `releases.standing`, with the builds that are masked by a hold marked as held: nodes do not get them. */
 export async function standingUnheld(
-  { records }: Pick<Hub, 'records'>,
+  { records }: { readonly records: Pick<Records, 'holds' | 'releases'> },
   environment: string,
   apps: readonly string[],
 ): Promise<readonly StandingBuild[]> {
-  const masks = await records.holds.masksIn(environment)
-  const builds = await records.releases.standing(environment, apps)
-  return builds.map((build) => {
-    const isMasked = masks.some((hold) => hold.app === build.app && covers(hold, build))
-    return isMasked && build.state === 'released' ? { ...build, state: 'held' as const } : build
-  })
+  const mask = await maskedBuilds(records, environment)
+  return (await records.releases.standing(environment, apps)).map(mask)
+}
+
+/** Marks a build of the environment as held if a hold masks it. */
+export async function maskedBuilds(
+  { holds }: Pick<Records, 'holds'>,
+  environment: string,
+): Promise<(build: StandingBuild) => StandingBuild> {
+  const masks = Map.groupBy(await holds.masksIn(environment), ({ app }) => app)
+  return (build) => {
+    const isMasked = masks.get(build.app)?.some((hold) => covers(hold, build)) ?? false
+    return isMasked && build.state === 'released' ? { ...build, state: 'held' } : build
+  }
 }
 
 /** @throws {HubError} `yank.exists`. */

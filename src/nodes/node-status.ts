@@ -39,8 +39,8 @@ export interface NodeStatus {
 export interface Wanted {
   /** The name of its overlay. */
   readonly overlay: string
-  /** The builds of the apps that the node has, as `releases.standing` gives them. */
-  readonly builds: readonly StandingBuild[]
+  /** By app, of those that the node has: the best version that it can have, and what it has, as `StandingBuilds` tells. */
+  readonly builds: ReadonlyMap<string, readonly StandingBuild[]>
 }
 
 /** What a node said, and what its restore points tell of it. */
@@ -78,9 +78,9 @@ function packageStatus(
   installed: NodePackageRow,
   { overlay, builds }: Wanted,
 ): Omit<PackageStatus, 'changedFiles'> {
-  const ofApp = builds.filter(({ app }) => app === installed.app)
-  const wanted = newestReleased(ofApp)
   if (installed.app === null) return { installed, wanted: null, drift: [] }
+  const ofApp = builds.get(installed.app) ?? []
+  const wanted = newestReleased(ofApp)
   const here = ofApp.find(({ build }) => build === installed.build)
   const drift: Drift[] = [
     ...standingDrift(here),

@@ -1,5 +1,5 @@
 /** The status of nodes, from the records: few queries for a whole page of them. */
-import { standingUnheld } from '../environments/holds.ts'
+import type { OfApp } from '../environments/standing-builds.ts'
 import type { Hub } from '../hub.ts'
 import { overlayName } from '../overlays/plan-overlay.ts'
 import type { NodeFilter, NodePackageRow, NodeRow } from '../records/nodes.ts'
@@ -10,7 +10,7 @@ import type { NodeStatus } from './node-status.ts'
 
 /** In the order of `nodes`. */
 export async function readStatuses(
-  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  hub: Pick<Hub, 'records' | 'clock' | 'config' | 'standing'>,
   nodes: readonly NodeRow[],
 ): Promise<readonly NodeStatus[]> {
   const now = hub.clock.now()
@@ -25,14 +25,15 @@ export async function readStatuses(
   const wanted = new Map(
     await Promise.all(
       [...Map.groupBy(nodes, ({ environment }) => environment)].map(async ([environment, there]) => {
-        const apps = appsOf(there.flatMap(({ name }) => packages.get(name) ?? []))
-        const builds = await standingUnheld(hub, environment, apps)
+        const installed = there.flatMap(({ name }) => packages.get(name) ?? []).flatMap(buildOf)
+        const apps = [...new Set(installed.map(({ app }) => app))]
+        const builds = await hub.standing.of(environment, apps, distinct(installed))
         return [environment, { overlay: overlayName(hub.config, environment), builds }] as const
       }),
     ),
   )
   return nodes.map((node) => {
-    const there = wanted.get(node.environment) ?? { overlay: '', builds: [] }
+    const there = wanted.get(node.environment) ?? { overlay: '', builds: new Map() }
     const reported = {
       packages: packages.get(node.name) ?? [],
       changes: new Map(changes.get(node.name)?.map((row) => [row.cpv, knownChanges(row)])),
@@ -43,7 +44,7 @@ export async function readStatuses(
 
 /** By name. `drifted`: only those that have, or have not; null: both. What is wanted is in no column: it is judged for each. */
 export async function listStatuses(
-  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  hub: Pick<Hub, 'records' | 'clock' | 'config' | 'standing'>,
   filter: NodeFilter,
   drifted: boolean | null,
   request: PageRequest,
@@ -63,6 +64,10 @@ export async function listStatuses(
   return { items, nextCursor: found.length > items.length ? (items.at(-1)?.node.name ?? null) : null }
 }
 
-function appsOf(packages: readonly NodePackageRow[]): readonly string[] {
-  return [...new Set(packages.flatMap(({ app }) => (app === null ? [] : [app])))]
+function buildOf({ app, build }: NodePackageRow): readonly OfApp[] {
+  return app === null || build === null ? [] : [{ app, build }]
+}
+
+function distinct(builds: readonly OfApp[]): readonly OfApp[] {
+  return [...new Map(builds.map((one) => [`${one.app}~${String(one.build)}`, one])).values()]
 }

@@ -1,4 +1,5 @@
 /** Releases: that a build is, or was, published in an environment. */
+import { sql } from 'kysely'
 import type { Selectable } from 'kysely'
 import type { Sight } from '../access/rights.ts'
 import type { BuildRow } from './builds.ts'
@@ -10,6 +11,9 @@ import { isInSight } from './sight.ts'
 
 export type ReleaseRow = Selectable<ReleaseTable>
 export type ReleasedBuild = BuildRow & { readonly release: ReleaseRow }
+
+/** So many builds one query names. */
+const PAIRS_AT_ONCE = 200
 
 const LISTED_COLUMNS = [
   'builds.app',
@@ -196,17 +200,56 @@ export class ReleaseRecords {
    */
   async standing(environment: string, apps: readonly string[]): Promise<readonly StandingBuild[]> {
     if (apps.length === 0) return []
-    const rows = await this.#db
+    return lastOfEach(await this.#standing(environment).where('releases.app', 'in', apps).execute())
+  }
+
+  /** Of these builds, the same. */
+  async standingOf(
+    environment: string,
+    builds: readonly Pick<StandingBuild, 'app' | 'build'>[],
+  ): Promise<readonly StandingBuild[]> {
+    const found: StandingBuild[] = []
+    for (let at = 0; at < builds.length; at += PAIRS_AT_ONCE) {
+      const wanted = sql.join(
+        builds.slice(at, at + PAIRS_AT_ONCE).map(({ app, build }) => sql`(${app}, ${build})`),
+      )
+      // Those that are wanted come first: from the releases of the environment all would be read.
+      const { rows } = await sql<StandingBuild>`with wanted (app, build) as (values ${wanted})
+        select builds.app, builds.build, builds.category, builds.pn, builds.pv, releases.state
+        from wanted
+        cross join releases on releases.app = wanted.app and releases.build = wanted.build
+          and releases.environment = ${environment}
+        join builds on builds.app = releases.app and builds.build = releases.build
+        order by releases.id`.execute(this.#db)
+      found.push(...lastOfEach(rows))
+    }
+    return found
+  }
+
+  /** By app, how many releases there ever were, and how many of them were withdrawn, as text. */
+  async countsOf(environment: string, apps: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (apps.length === 0) return new Map()
+    const counted = this.#db
+      .selectFrom('releases')
+      .select(({ fn }) => ['app', fn.countAll<number>().as('count')])
+      .where('environment', '=', environment)
+      .groupBy('app')
+    const all = await counted.where('app', 'in', apps).execute()
+    // Of all apps: there are few, and an index has them.
+    const withdrawn = await counted.where('state', '=', 'withdrawn').execute()
+    const less = new Map(withdrawn.map(({ app, count }) => [app, count]))
+    return new Map(all.map(({ app, count }) => [app, `${String(count)} - ${String(less.get(app) ?? 0)}`]))
+  }
+
+  #standing(environment: string) {
+    return this.#db
       .selectFrom('releases')
       .innerJoin('builds', (join) =>
         join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
       )
       .select(['builds.app', 'builds.build', 'builds.category', 'builds.pn', 'builds.pv', 'releases.state'])
       .where('releases.environment', '=', environment)
-      .where('releases.app', 'in', apps)
       .orderBy('releases.id')
-      .execute()
-    return [...new Map(rows.map((row) => [`${row.app}~${String(row.build)}`, row])).values()]
   }
 
   /** The categories of the apps that the environment has ever released, sorted. */
@@ -264,4 +307,9 @@ export class ReleaseRecords {
         ),
       )
   }
+}
+
+/** By the order of their releases: what was told last of a build counts. */
+function lastOfEach(rows: readonly StandingBuild[]): readonly StandingBuild[] {
+  return [...new Map(rows.map((row) => [`${row.app}~${String(row.build)}`, row])).values()]
 }

@@ -18,8 +18,19 @@ const packages = createRequire(import.meta.url)
 const own = (name: string): string => readFileSync(new URL(`assets/${name}`, import.meta.url), 'utf8')
 const of = (name: string): string => readFileSync(packages.resolve(name), 'utf8')
 
+interface Assets {
+  readonly addresses: AssetAddresses
+  readonly assets: readonly Asset[]
+}
+
+let read: Assets | undefined
+
 /** Each file is one request: Pico and ours, htmx and ours. */
-export function readAssets(): { readonly addresses: AssetAddresses; readonly assets: readonly Asset[] } {
+export function readAssets(): Assets {
+  return (read ??= readAnew())
+}
+
+function readAnew(): Assets {
   const style = asset('hub', 'css', 'text/css', of('@picocss/pico/css/pico.min.css') + own('hub.css'))
   const scripts = [of('htmx.org/dist/htmx.min.js'), own('hub.js'), own('search.js')]
   const script = asset('hub', 'js', 'text/javascript', scripts.join('\n'))
@@ -34,6 +45,7 @@ function asset(name: string, ending: string, type: string, text: string): Asset 
   return {
     ...{ address: `/assets/${name}.${digest}.${ending}`, type: `${type}; charset=utf-8`, bytes },
     gzip: gzipSync(bytes, { level: 9 }),
-    brotli: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
+    // The highest quality, 11, makes it 5 % smaller, and each start half a second longer.
+    brotli: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
   }
 }

@@ -34,7 +34,7 @@ function reasons(pkg: NodePackageRow, builds: readonly StandingBuild[]): readonl
   const status = statusOf(
     NODE,
     { packages: [pkg], changes: new Map() },
-    { overlay: 'hub-staging', builds },
+    { overlay: 'hub-staging', builds: Map.groupBy(builds, ({ app }) => app) },
     NOW,
   )
   expect(status.isDrifted).toBe(status.packages.some(({ drift }) => drift.length > 0))
@@ -69,7 +69,7 @@ describe('a package', () => {
 
 test('silence counts from the last report, or from enrolment, and ends with leaving', () => {
   const at = (change: Partial<NodeRow>, now: string) =>
-    statusOf({ ...NODE, ...change }, NOTHING, { overlay: '', builds: [] }, new Date(now)).notSeenSince
+    statusOf({ ...NODE, ...change }, NOTHING, { overlay: '', builds: new Map() }, new Date(now)).notSeenSince
   expect(at({}, '2026-01-02T00:00:00Z')).toBeNull()
   expect(at({}, '2026-01-02T00:00:01Z')).toBe('2026-01-01T00:00:00Z')
   expect(at({ reportedAt: '2026-01-02T00:00:00Z' }, '2026-01-02T12:00:00Z')).toBeNull()

@@ -6,7 +6,6 @@ import type { Principal } from '../../access/rights.ts'
 import { timestamp } from '../../clock.ts'
 import { currentPolicy } from '../../environments/environment-policy.ts'
 import { nextOpen, windowAt } from '../../environments/freeze.ts'
-import { standingUnheld } from '../../environments/holds.ts'
 import type { Hub } from '../../hub.ts'
 import { newestReleased } from '../../nodes/node-status.ts'
 import type { AppRow } from '../../records/apps.ts'
@@ -59,8 +58,8 @@ async function readBoard(
   const seen = hub.config.environments
     .map(({ name }) => name)
     .filter((environment) => may(principal, { to: 'see', app: null, environment }))
-  const standing = new Map<string, readonly StandingBuild[]>()
-  for (const environment of seen) standing.set(environment, await standingUnheld(hub, environment, names))
+  const standing = new Map<string, Awaited<ReturnType<Hub['standing']['of']>>>()
+  for (const environment of seen) standing.set(environment, await hub.standing.of(environment, names))
   const open = await hub.records.promotions.openOf(names, sight)
   const waiting = await Promise.all(open.map(async (promotion) => await wholePromotionJson(hub, promotion)))
   const counted = seen.filter((environment) => may(principal, { to: 'see nodes', environment }))
@@ -73,7 +72,7 @@ async function readBoard(
         if (!isInSight(sight, app.name, environment)) return null
         const isHere = (one: { readonly app: string | null; readonly environment: string | null }) =>
           one.app === app.name && (one.environment ?? environment) === environment
-        const newest = newestReleased((standing.get(environment) ?? []).filter((one) => one.app === app.name))
+        const newest = newestReleased(standing.get(environment)?.get(app.name) ?? [])
         return {
           ...(await standingIn(hub, environment, newest)),
           waiting: waiting.filter(isHere),
