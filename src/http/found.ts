@@ -10,6 +10,7 @@ import type { PersonRow } from '../records/people.ts'
 import type { PromotionRow } from '../records/promotions.ts'
 import type { RestorePointFileRow } from '../records/restore-points.ts'
 import type { TokenRow } from '../records/tokens.ts'
+import { fileAddress } from '../web/pages/files-page.ts'
 import { historyAddress } from '../web/pages/revision-page.ts'
 import { buildAddress } from '../web/pages/words.ts'
 import type { Found } from './openapi/search.ts'
@@ -156,7 +157,7 @@ export function foundFile(file: FoundFile, build: BuildRow, words: SearchWords):
       name: file.path,
       at: build.receivedAt,
     },
-    ...{ about: `${file.app}, ${range}`, page: buildAddress(build) },
+    ...{ about: `${file.app}, ${range}`, page: fileAddress(build, path) },
     matched: matchIn([['path', file.path]], words),
     exact: false,
   }

@@ -74,7 +74,7 @@ test('what stands below the box are options of a list, the last of which leads t
     '/apps/shop',
     '/apps/shop/builds/2',
     '/apps/shop/builds/1',
-    '/apps/shop/builds/2',
+    '/apps/shop/builds/2/files/shop/etc/%3Cb%3Eshop.toml',
     '/search?q=shop',
   ])
   const ids = [...text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)

@@ -193,7 +193,7 @@ export function folderAddress(build: OfBuild, path: string): string {
     : `${filesAddress(build)}?${new URLSearchParams({ in: path }).toString()}`
 }
 
-function fileAddress(build: OfBuild, path: string): string {
+export function fileAddress(build: OfBuild, path: string): string {
   return `${filesAddress(build)}/${inAddress(path)}`
 }
 
