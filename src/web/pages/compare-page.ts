@@ -131,10 +131,10 @@ function checkState(status: string | null): Html {
 
 function dependencies({ dependencies: { runtime, build } }: BuildDiff): Html {
   const all = [
-    ...[...runtime.removed.map((atom) => ['removed', 'runtime', atom] as const)],
-    ...[...runtime.added.map((atom) => ['added', 'runtime', atom] as const)],
-    ...[...build.removed.map((atom) => ['removed', 'build', atom] as const)],
-    ...[...build.added.map((atom) => ['added', 'build', atom] as const)],
+    ...runtime.removed.map((atom) => ['removed', 'runtime', atom] as const),
+    ...runtime.added.map((atom) => ['added', 'runtime', atom] as const),
+    ...build.removed.map((atom) => ['removed', 'build', atom] as const),
+    ...build.added.map((atom) => ['added', 'build', atom] as const),
   ]
   if (all.length === 0) return same('The dependencies are the same.')
   return html`<ul class="changes">
