@@ -64,10 +64,10 @@ export default defineConfig(
     languageOptions: {
       sourceType: 'script',
       globals: Object.fromEntries(
-        ['addEventListener', 'CustomEvent', 'document', 'Element', 'EventSource', 'navigator'].map((name) => [
-          name,
-          'readonly',
-        ]),
+        [
+          ...['addEventListener', 'CustomEvent', 'document', 'Element', 'EventSource', 'navigator'],
+          ...['DataTransfer', 'Event', 'fetch', 'tus', 'URLSearchParams'],
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

@@ -110,28 +110,9 @@ async function answerUpload(
   response: Response,
   { fields, received, uploadId }: ReceivedUpload,
 ): Promise<void> {
-  // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
-  request.setTimeout(0)
   const dryRun = fields.dryRun || isDryRun(request)
-  const { name: by, id: principal, maySendCommands } = principalOf(response)
-  const wanted = wantedPromotion(hub, request, response, fields)
-  const key = fields.build === null ? keyOf(request) : null
-  const archived = await receiveBuild(hub, {
-    ...fields,
-    app: parameter(request, 'app'),
-    received,
-    by,
-    maySendCommands,
-    dryRun,
-    record: async (records, build) => {
-      const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
-      for (const promotion of promotions) await addPromotions({ ...hub, records }, [promotion])
-      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { principal, key, ...build }))
-      if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
-    },
-  })
-  // Before the answer: who hears it finds nothing left beside the archive.
-  await received[Symbol.asyncDispose]()
+  const upload = { app: parameter(request, 'app'), fields: { ...fields, dryRun }, received, uploadId }
+  const archived = await archiveUpload(hub, request, response, upload)
   if (dryRun) {
     const { build, isNew, ebuildText } = archived
     response.json({
@@ -144,6 +125,36 @@ async function answerUpload(
   }
   if (uploadId !== null) await settleUpload(hub, uploadId, archived.build)
   await sendArchived(hub, request, response, archived)
+}
+
+/** Archives what was received, and keeps with it which promotions it begins with. Nothing is left beside the archive. */
+export async function archiveUpload(
+  hub: Hub,
+  request: Request,
+  response: Response,
+  { app, fields, received, uploadId }: ReceivedUpload & { readonly app: string },
+): Promise<ReceivedBuild> {
+  // All bytes are here; reading a large archive may take longer than a silent connection is otherwise kept.
+  request.setTimeout(0)
+  const { name: by, id: principal, maySendCommands } = principalOf(response)
+  const wanted = wantedPromotion(hub, response, app, fields)
+  const key = fields.build === null ? keyOf(request) : null
+  const archived = await receiveBuild(hub, {
+    ...fields,
+    app,
+    received,
+    by,
+    maySendCommands,
+    record: async (records, build) => {
+      const promotions = await promotionsOfUpload({ ...hub, records }, build, wanted)
+      for (const promotion of promotions) await addPromotions({ ...hub, records }, [promotion])
+      if (key !== null) await records.idempotency.add(uploadKeyRow(hub, { principal, key, ...build }))
+      if (uploadId !== null) await records.partialUploads.archivedAs(uploadId, build)
+    },
+  })
+  // Before the answer: who hears it finds nothing left beside the archive.
+  await received[Symbol.asyncDispose]()
+  return archived
 }
 
 async function sendArchived(
@@ -169,15 +180,15 @@ async function sendArchived(
 
 function wantedPromotion(
   hub: Hub,
-  request: Request,
   response: Response,
+  app: string,
   { promote }: UploadFields,
 ): UploadPromotion {
   const by = principalOf(response)
   if (promote === 'true' || promote === 'false')
     return { byPolicy: promote === 'true', environment: null, by }
   overlayOf(hub, promote)
-  authorize(response, { to: 'promote', app: parameter(request, 'app'), environment: promote })
+  authorize(response, { to: 'promote', app, environment: promote })
   return { byPolicy: true, environment: promote, by }
 }
 

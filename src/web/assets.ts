@@ -16,7 +16,9 @@ export interface Asset {
 const packages = createRequire(import.meta.url)
 
 const own = (name: string): string => readFileSync(new URL(`assets/${name}`, import.meta.url), 'utf8')
-const of = (name: string): string => readFileSync(packages.resolve(name), 'utf8')
+/** Without the address of a map of its source, which is not served. */
+const of = (name: string): string =>
+  readFileSync(packages.resolve(name), 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '')
 
 interface Assets {
   readonly addresses: AssetAddresses
@@ -34,9 +36,16 @@ function readAnew(): Assets {
   const style = asset('hub', 'css', 'text/css', of('@picocss/pico/css/pico.min.css') + own('hub.css'))
   const scripts = [of('htmx.org/dist/htmx.min.js'), own('hub.js'), own('search.js')]
   const script = asset('hub', 'js', 'text/javascript', scripts.join('\n'))
+  const uploads = [of('tus-js-client/dist/tus.min.js'), own('upload.js')]
+  const upload = asset('upload', 'js', 'text/javascript', uploads.join('\n'))
   const icon = asset('icon', 'svg', 'image/svg+xml', own('icon.svg'))
-  const addresses = { style: style.address, script: script.address, icon: icon.address }
-  return { addresses, assets: [style, script, icon] }
+  const addresses = {
+    style: style.address,
+    script: script.address,
+    icon: icon.address,
+    upload: upload.address,
+  }
+  return { addresses, assets: [style, script, icon, upload] }
 }
 
 function asset(name: string, ending: string, type: string, text: string): Asset {

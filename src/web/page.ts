@@ -30,6 +30,8 @@ export interface AssetAddresses {
   readonly style: string
   readonly script: string
   readonly icon: string
+  /** The script of the pages that upload: it is large. */
+  readonly upload: string
 }
 
 /** Who looks at the page. */
@@ -57,6 +59,8 @@ export interface Frame {
   readonly notice?: Notice | null
   /** The newest event that the page can know of: its live parts follow those after it. */
   readonly eventsAfter?: number | null
+  /** It has the form that uploads. */
+  readonly uploads?: boolean
   /** The version of the hub, for the foot of the page. */
   readonly version: string
 }
@@ -85,6 +89,7 @@ export function page(frame: Frame, content: Html): Html {
         <link rel="icon" href="${assets.icon}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assets.style}" />
         <script src="${assets.script}" defer></script>
+        ${frame.uploads === true && html`<script src="${assets.upload}" defer></script>`}
       </head>
       <body class="${visitor ? 'framed' : 'bare'}" data-after="${frame.eventsAfter ?? ''}">
         <a class="skip" href="#content">Skip to the content</a>

@@ -16,6 +16,7 @@ import { numberedPageRequest, pageRequest, parameter, parseWith, query } from '.
 import { trustJson } from '../trust-routes.ts'
 import { answerPage, fieldsOf, nextPage, orShowAgain, readForm, requireVisitor, visitorOf } from './frame.ts'
 import type { Refusal } from './frame.ts'
+import { mayUpload, NO_WORDS, uploadViewOf } from './upload-pages.ts'
 
 const BUILDS_PER_PAGE = 25
 /** So many of an app are shown; nobody has more. */
@@ -29,7 +30,13 @@ export function appsPages(hub: Hub): Router {
     const names = await visibleApps(hub, response)
     const search = query(request, 'q')
     const { items, nextCursor } = await hub.records.apps.list({ ...pageRequest(request), search, names })
-    const list = { apps: items.map(appJson), search: search ?? '', next: nextPage(request, nextCursor) }
+    const uploads = { mayUpload: visitorOf(response)?.csrf !== '' && mayUpload(principalOf(response), null) }
+    const list = {
+      apps: items.map(appJson),
+      search: search ?? '',
+      next: nextPage(request, nextCursor),
+      ...uploads,
+    }
     const content = appsPage({ ...list, hubUrl: hub.config.publicUrl, now: hub.clock.now() })
     answerPage(request, response, { title: 'Apps', section: 'apps' }, content)
   })
@@ -94,9 +101,17 @@ async function answerApp(hub: Hub, request: Request, response: Response, refusal
       .filter((environment) => mayPromote(hub, principal, { app: app.name, environment }))
       .map((environment) => environment ?? ''),
     trust: await trustOf(hub, principal, app.name),
+    upload: await uploadOf(hub, response, app.name),
     ...{ csrf: visitorOf(response)?.csrf ?? '', hubUrl: hub.config.publicUrl, now: hub.clock.now() },
   }
-  answerPage(request, response, { title: app.name, section: 'apps', ...refusal }, appPage(view))
+  const told = { title: app.name, section: 'apps', uploads: view.upload !== null } as const
+  answerPage(request, response, { ...told, ...refusal }, appPage(view))
+}
+
+/** The form is for people who have signed in and may. */
+async function uploadOf(hub: Hub, response: Response, app: string): Promise<AppView['upload']> {
+  if (visitorOf(response)?.csrf === '' || !mayUpload(principalOf(response), app)) return null
+  return await uploadViewOf(hub, response, { ...NO_WORDS, app })
 }
 
 /** The one that the next page begins with; null: there is none. */

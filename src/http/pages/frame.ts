@@ -22,20 +22,22 @@ export interface PageAnswer {
   readonly section?: Section
   readonly status?: number
   readonly notice?: Notice | null
+  /** It has the form that uploads. */
+  readonly uploads?: boolean
 }
 
 /** Answers with the page. Without another notice it tells what `?done=` names. */
 export function answerPage(
   request: Request,
   response: Response,
-  { title, section, status = 200, notice = doneNotice(request) }: PageAnswer,
+  { title, section, status = 200, notice = doneNotice(request), uploads = false }: PageAnswer,
   content: Html,
 ): void {
   const visitor = visitorOf(response)
   const eventsAfter = (response.locals['eventsAfter'] as number | undefined) ?? null
   const frame = {
     ...{ assets: addresses, title, section: section ?? null, visitor, notice },
-    ...{ eventsAfter, version: HUB_VERSION },
+    ...{ eventsAfter, uploads, version: HUB_VERSION },
   }
   response.status(status).set('Cache-Control', 'no-store').type('text/html; charset=utf-8')
   response.send(page(frame, content).toString())
@@ -149,6 +151,7 @@ const DONE = {
   unpinned: 'It is no longer pinned.',
   withdrawn: 'It is withdrawn.',
   'rolled-back': 'The node will go back at its next contact.',
+  archived: 'It is archived.',
   created: 'It is there.',
   changed: 'It is changed.',
   removed: 'It is gone.',

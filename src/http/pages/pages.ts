@@ -18,6 +18,7 @@ import { searchPages } from './search-pages.ts'
 import { storagePages } from './storage-pages.ts'
 import { tokenPages } from './token-pages.ts'
 import { webhookPages } from './webhook-pages.ts'
+import { uploadPages } from './upload-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
@@ -31,7 +32,7 @@ export function pages(hub: Hub): Router {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
   routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
-  routes.use(searchPages(hub))
+  routes.use(searchPages(hub), uploadPages(hub))
   routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub), healthPages(hub))
   routes.use(storagePages(hub))
   return routes

@@ -29,17 +29,20 @@ import { appCharts } from './app-charts.ts'
 import { policySentences } from './policy-sentences.ts'
 import { recipeHistory } from './recipe-changes.ts'
 import { road } from './road.ts'
+import { uploadForm } from './upload-page.ts'
+import type { UploadView } from './upload-page.ts'
 import { buildAddress, uploadCommand, wordsOfHold } from './words.ts'
 
 export interface AppList {
   readonly apps: readonly App[]
   readonly search: string
   readonly next: string | null
+  readonly mayUpload: boolean
   readonly hubUrl: string
   readonly now: Date
 }
 
-export function appsPage({ apps, search, next, hubUrl, now }: AppList): Html {
+export function appsPage({ apps, search, next, mayUpload, hubUrl, now }: AppList): Html {
   const columns = [
     { title: 'App', cell: ({ name }: App) => html`<a href="/apps/${name}">${name}</a>` },
     { title: 'Package', cell: (app: App) => html`<code>${app.package}</code>` },
@@ -54,7 +57,8 @@ export function appsPage({ apps, search, next, hubUrl, now }: AppList): Html {
           uploadCommand(hubUrl, 'shop'),
         )
       : empty('No app that you may see has this in its name.')
-  return html`${heading('Apps')}
+  const upload = mayUpload && html`<a href="/upload">Upload a build</a>`
+  return html`${heading('Apps', [], upload)}
   ${filters('/apps', field('Name', { name: 'q', value: search, type: 'search' }))}
   ${table('Apps', columns, apps, nothing)} ${pager(next, 'More apps')}`
 }
@@ -75,6 +79,8 @@ export interface AppView {
   readonly policies: readonly PolicyAnswer[]
   /** Where who looks may hold it: environments, and `''` for all of them. */
   readonly mayHoldIn: readonly string[]
+  /** The form that uploads; null: it is not theirs to. */
+  readonly upload: UploadView | null
   /** null: not to be seen by who looks. */
   readonly trust: readonly TrustedPublisher[] | null
   /** Empty for who has no forms. */
@@ -112,7 +118,8 @@ export function appPage(view: AppView): Html {
     ['Recipe for uploads that bring none', app.defaultRecipe === null ? 'the general one' : 'its own'],
     ['Other words in versions', app.versionPolicy.otherWords === 'refuse' ? 'refused' : 'taken as alpha'],
   ])}
-  ${buildsOf(view)} ${holdsOf(view)} ${recipesOf(view)} ${policiesOf(view)} ${retentionOf(view)}
+  ${buildsOf(view)} ${view.upload && section('Upload a build', uploadForm(view.upload, true))}
+  ${holdsOf(view)} ${recipesOf(view)} ${policiesOf(view)} ${retentionOf(view)}
   ${view.trust !== null && trustOf(view, view.trust)}`
 }
 

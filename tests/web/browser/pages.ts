@@ -53,6 +53,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/webhooks': ['/webhooks'],
   '/webhooks/:webhook': ['/webhooks/:webhook', '/webhooks/:webhook?state=dead'],
   '/webhooks/:webhook/deliveries/:delivery': ['/webhooks/:webhook/deliveries/:delivery'],
+  '/upload': ['/upload', '/upload?app=:app'],
 }
 
 export function addressOf(address: string, parameters: Readonly<Record<string, string>>): string {
