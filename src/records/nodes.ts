@@ -71,6 +71,17 @@ export class NodeRecords {
     return await this.#db.selectFrom('nodes').selectAll().where('name', '=', name).executeTakeFirst()
   }
 
+  /** The node that was enrolled with this token last. */
+  async enrolledWith(tokenId: string): Promise<NodeRow | undefined> {
+    return await this.#db
+      .selectFrom('nodes')
+      .selectAll()
+      .where('enrolledWith', '=', tokenId)
+      .orderBy('enrolledAt', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+  }
+
   /** By name. */
   async list(filter: NodeFilter, request: PageRequest): Promise<Page<NodeRow>> {
     if (filter.environments?.length === 0) return { items: [], nextCursor: null }

@@ -42,6 +42,7 @@ export function nodePages(hub: Hub): Router {
         state: query(request, 'state') ?? '',
       },
       environments: environmentsSeen(hub, principalOf(response)),
+      mayEnrol: visitorOf(response)?.csrf !== '' && may(principalOf(response), { to: 'administer' }),
       address: request.originalUrl,
       hubUrl: hub.config.publicUrl,
       now: hub.clock.now(),

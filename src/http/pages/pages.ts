@@ -9,6 +9,7 @@ import { buildPages } from './build-pages.ts'
 import { answerPage, requireVisitor } from './frame.ts'
 import { comparePages } from './compare-pages.ts'
 import { filesPages } from './files-pages.ts'
+import { enrolPages } from './enrol-pages.ts'
 import { environmentPages } from './environment-pages.ts'
 import { healthPages } from './health-pages.ts'
 import { nodePages } from './node-pages.ts'
@@ -31,7 +32,7 @@ export function pages(hub: Hub): Router {
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
-  routes.use(promotionPages(hub), nodePages(hub), environmentPages(hub))
+  routes.use(promotionPages(hub), enrolPages(hub), nodePages(hub), environmentPages(hub))
   routes.use(searchPages(hub), uploadPages(hub))
   routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub), healthPages(hub))
   routes.use(storagePages(hub))

@@ -44,6 +44,7 @@ export interface NodeList {
   /** As the query has them; empty: not narrowed. */
   readonly filter: Readonly<Record<'environment' | 'q' | 'drifted' | 'state', string>>
   readonly environments: readonly string[]
+  readonly mayEnrol: boolean
   /** Of the page, with what narrows it. */
   readonly address: string
   readonly hubUrl: string
@@ -56,7 +57,9 @@ export function nodesPage(list: NodeList): Html {
   ${choice('Environment', 'environment', [['', 'all'], ...environments.map((name) => [name, name] as const)], filter.environment)}
   ${choice('Drift', 'drifted', DRIFT, filter.drifted)} ${choice('State', 'state', STATES, filter.state)}`
   const shown = html`${table('Nodes', columnsAt(now), nodes, nothing(list))} ${pager(list.next)}`
-  return html`${heading('Nodes')} ${filters('/nodes', fields)} ${live('nodes', list.address, NODES, shown)}`
+  const enrol = list.mayEnrol && html`<a href="/nodes/enrol">Enrol a node</a>`
+  return html`${heading('Nodes', [], enrol)} ${filters('/nodes', fields)}
+  ${live('nodes', list.address, NODES, shown)}`
 }
 
 const DRIFT = [

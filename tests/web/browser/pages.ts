@@ -38,6 +38,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/environments/:environment/revisions/:revision': ['/environments/:environment/revisions/:revision'],
   '/health': ['/health'],
   '/nodes': ['/nodes', '/nodes?drifted=true'],
+  '/nodes/enrol': ['/nodes/enrol'],
   '/nodes/:node': ['/nodes/:node', '/nodes/idle', '/nodes/db1'],
   '/nodes/:node/rollback': ['/nodes/:node/rollback?app=:app&restorePoint=:point'],
   '/people': ['/people'],
