@@ -1,24 +1,15 @@
-/** What holds for every page: it fits, is silent, asks nobody else, and can be used by everybody. */
-import { AxeBuilder } from '@axe-core/playwright'
+/** What holds for every page: it fits every screen, is silent, and asks nobody else. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { everyRoute } from '../../openapi/real-routes.ts'
-import { openWindow, signIn, WIDTHS, whatIsTooWide } from '../../support/chromium.ts'
+import { WIDTHS, whatIsTooWide } from '../../support/chromium.ts'
 import { testWith } from '../../support/programs.ts'
 import { createTestHub } from '../../support/test-hub.ts'
 import { addressOf, NO_PAGES, PAGES } from './pages.ts'
-import { onePlace } from './place.ts'
+import { twoWindows } from './place.ts'
 
 const inChromium = testWith('chromium')
-/** Each once: the colours of both schemes, and both forms of the page. */
-const AXE_WIDTHS = { light: 390, dark: 1280 }
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-
-const openPlace = onePlace(undefined, async (chromium, { hub }) => {
-  const administrator = await openWindow(chromium, hub)
-  await signIn(administrator, 'ada')
-  return { administrator, nobody: await openWindow(chromium, hub) }
-})
+const openPlace = twoWindows()
 
 test('every route of the hub that answers with a page is looked at', async () => {
   await using hub = await createTestHub()
@@ -30,18 +21,15 @@ test('every route of the hub that answers with a page is looked at', async () =>
 })
 
 for (const [route, addresses] of Object.entries(PAGES))
-  inChromium(
-    `${route} fits every screen in light and dark, says nothing to the console, and axe finds no fault`,
-    async () => {
-      const { lived, windows } = await openPlace()
-      const window = route.startsWith('/sign-in') ? windows.nobody : windows.administrator
-      window.faults.length = 0
-      const found: string[] = []
-      for (const address of addresses)
-        found.push(...(await look(window.page, addressOf(address, lived.parameters))))
-      expect([...found, ...window.faults]).toEqual([])
-    },
-  )
+  inChromium(`${route} fits every screen in light and dark, and says nothing to the console`, async () => {
+    const { lived, windows } = await openPlace()
+    const window = windows.of(route)
+    window.faults.length = 0
+    const found: string[] = []
+    for (const address of addresses)
+      found.push(...(await look(window.page, addressOf(address, lived.parameters))))
+    expect([...found, ...window.faults]).toEqual([])
+  })
 
 async function look(page: Page, address: string): Promise<readonly string[]> {
   const found: string[] = []
@@ -55,19 +43,7 @@ async function look(page: Page, address: string): Promise<readonly string[]> {
       await page.setViewportSize({ width, height: 900 })
       const where = `${address} at ${String(width)} in ${colorScheme}`
       found.push(...(await whatIsTooWide(page)).map((what) => `${where}: ${what}`))
-      if (width === AXE_WIDTHS[colorScheme])
-        found.push(...(await faultsOf(page)).map((what) => `${where}: ${what}`))
     }
   }
   return found
-}
-
-async function faultsOf(page: Page): Promise<readonly string[]> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().withTags(RULES).analyze()
-  return violations.flatMap(({ id, help, nodes }) =>
-    nodes.slice(0, 3).map(({ html, failureSummary = '' }) => {
-      const [, why = ''] = failureSummary.split('\n')
-      return `${id}: ${help}: ${html.slice(0, 160)} ${why.trim()}`
-    }),
-  )
 }

@@ -1,7 +1,8 @@
 /** A hub that was lived in, and a browser before it: made once for all tests of a file. */
 import type { Browser } from 'playwright-core'
 import { afterAll } from 'vitest'
-import { openChromium } from '../../support/chromium.ts'
+import { openChromium, openWindow, signIn } from '../../support/chromium.ts'
+import type { Window } from '../../support/chromium.ts'
 import { createLivedInHub } from './lived-in-hub.ts'
 import type { LivedInHub, Words } from './lived-in-hub.ts'
 
@@ -28,4 +29,14 @@ export function onePlace<Windows>(
     return { lived, windows: await openWindows(chromium, lived) }
   }
   return () => (place ??= open())
+}
+
+/** For each page the window of somebody who may look at it: of an administrator, or of nobody yet. */
+export function twoWindows() {
+  return onePlace(undefined, async (chromium, { hub }) => {
+    const administrator = await openWindow(chromium, hub)
+    await signIn(administrator, 'ada')
+    const nobody = await openWindow(chromium, hub)
+    return { of: (route: string): Window => (route.startsWith('/sign-in') ? nobody : administrator) }
+  })
 }

@@ -43,7 +43,7 @@ inChromium('a hold is set, seen and lifted by forms alone', async () => {
   await page.locator('form[action$="/hold"]').getByLabel('Why').fill('not on a Friday')
   await page.getByRole('button', { name: 'Hold shop build 4' }).click()
   await page.waitForURL('/apps/shop/builds/4?done=held')
-  expect(await page.getByRole('status').textContent()).toContain('It is held')
+  await page.getByRole('status').getByText('It is held').waitFor()
   await page.goto('/apps/shop')
   expect(await page.locator('main').textContent()).toContain('not on a Friday')
   expect(faults).toEqual([])
