@@ -22,14 +22,16 @@ const post = async (hub: TestHub, path: string, body: object, token?: string) =>
 const board = async (hub: TestHub, token?: string, path = '/') =>
   await send(hub.url, { path, headers: AS_BROWSER, ...(token !== undefined && { token }) })
 
-test('whoever has not signed in, and every program, reads a line of text', async () => {
+test('every program reads a line of text; people sign in first', async () => {
   await using hub = await createTestHub({}, CHEAP)
-  for (const wanted of [{ headers: AS_BROWSER, token: null }, { headers: { Accept: '*/*' } }, {}]) {
+  for (const wanted of [{ headers: { Accept: '*/*' } }, {}, { token: null }]) {
     const reply = await send(hub.url, { path: '/', ...wanted })
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'text/plain; charset=utf-8'])
     expect(reply.text).toMatch(/^Portage Hub \S+\nAPI: /)
     expect(reply.headers.vary).toContain('Accept')
   }
+  const { status, headers } = await send(hub.url, { path: '/', headers: AS_BROWSER, token: null })
+  expect([status, headers.location]).toEqual([303, '/sign-in?next=%2F'])
 })
 
 test('without an app it names the command that makes one, with the address of this hub', async () => {

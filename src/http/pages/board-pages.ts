@@ -1,4 +1,4 @@
-/** `/`: what is where, what waits and for what. People who have signed in see the board; programs a line of text. */
+/** `/`: what is where, what waits and for what. People see the board; programs a line of text. */
 import { Router } from 'express'
 import type { RequestHandler } from 'express'
 import { isInSight, may, sightOf } from '../../access/rights.ts'
@@ -19,14 +19,14 @@ import { visibleApps } from '../build-routes.ts'
 import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
 import { appJson, holdJson, releaseJson } from '../representations.ts'
 import { pageRequest } from '../request.ts'
-import { answerPage, nextPage, visitorOf, wantsPage } from './frame.ts'
+import { answerPage, nextPage, requireVisitor, wantsPage } from './frame.ts'
 
 /** So many holds of an app are looked at; the page of the app has all. */
 const SHOWN_HOLDS = 20
 
 export function boardPages(hub: Hub): Router {
   const routes = Router()
-  routes.get('/', signOfTheHub, async (request, response) => {
+  routes.get('/', signOfTheHub, requireVisitor, async (request, response) => {
     const names = await visibleApps(hub, response)
     const apps = await hub.records.apps.list({ ...pageRequest(request), search: null, names })
     const board = {
@@ -38,10 +38,10 @@ export function boardPages(hub: Hub): Router {
   return routes
 }
 
-/** What programs read there, and whoever has not signed in. */
+/** What programs read there. */
 const signOfTheHub: RequestHandler = (request, response, next) => {
   response.vary('Accept')
-  if (wantsPage(request) && visitorOf(response) !== null) next()
+  if (wantsPage(request)) next()
   else
     response
       .type('text/plain')
