@@ -41,6 +41,7 @@ export const CHANGES = {
   'key.revoked': 'a signing key was revoked',
   'key.retired': 'a signing key that nothing needs any more was retired',
   'node.enrolled': 'a machine became a node',
+  'node.changed': 'a node runs other packages than before, or they are other than wanted, or wanted again',
   'node.left': 'a node was taken out',
   'restore_point.announced': 'a node announced a restore point',
   'restore_point.completed': 'a restore point is complete and judged good',

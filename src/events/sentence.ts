@@ -1,6 +1,7 @@
 /** What people read of an event: one sentence for each kind, and where there is more about it. */
 import type { ChangeType } from '../audit/changes.ts'
 import type { HubEvent } from './event.ts'
+import { pageOf } from './page-of.ts'
 
 type Sentence = (event: HubEvent) => string
 
@@ -57,6 +58,8 @@ const SENTENCES: Readonly<Record<ChangeType, Sentence>> = {
   'key.revoked': (event) => `the signing key ${event.subject} is revoked`,
   'key.retired': (event) => `the signing key ${event.subject} is retired`,
   'node.enrolled': (event) => `${event.subject} is a node${where(event)}`,
+  'node.changed': (event) =>
+    `${event.subject} runs ${listed(event, 'packages') || 'nothing of the hub'}${where(event)}${event.after?.['drifted'] === true ? ', and not what is wanted' : ''}`,
   'node.left': (event) => `${event.subject} is a node no more${where(event)}`,
   'restore_point.announced': (event) => `${point(event)} is announced`,
   'restore_point.completed': (event) => `${point(event)} is complete`,
@@ -87,26 +90,14 @@ export interface Link {
   readonly label: string
 }
 
-/** Where more about it is to be seen: the job that a check names, or the hub's own record. Null: nowhere. */
+/** Where more about it is to be seen: the job that a check names, or the hub's own page. Null: nowhere. */
 export function linkOf(publicUrl: string, event: HubEvent): Link | null {
-  const { type, app, build, subject } = event
+  const { type } = event
   const job = fact(event, type === 'build.archived' ? 'ciUrl' : 'url')
   if ((type === 'check.recorded' || type === 'build.archived') && job !== '')
     return { url: job, label: 'job' }
-  const path = PATHS[type.slice(0, type.indexOf('.'))]?.(subject)
-  const own = path ?? (app === null || build === null ? null : `apps/${app}/builds/${String(build)}`)
-  return own === null ? null : { url: `${publicUrl}/api/v1/${own}`, label: own }
-}
-
-/** Of kinds whose subject has an address of its own. */
-const PATHS: Readonly<Record<string, (subject: string) => string>> = {
-  promotion: (id) => `promotions/${id}`,
-  hold: (id) => `holds/${id}`,
-  policy: (environment) => `environments/${environment}/policy`,
-  node: (name) => `nodes/${name}`,
-  rollback: (id) => `rollbacks/${id}`,
-  environment_rollback: (id) => `rollbacks/${id}`,
-  webhook: (id) => `webhooks/${id}`,
+  const page = pageOf(event)
+  return page === null ? null : { url: publicUrl + page, label: page.slice(1) }
 }
 
 /** `shop build 45`, `shop`, or the subject of what is about no app. */
@@ -132,6 +123,12 @@ const inBrackets = (text: string, before = ''): string => (text === '' ? '' : ` 
 function fact({ before, after }: HubEvent, name: string): string {
   const value: unknown = after?.[name] ?? before?.[name]
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
+/** A fact that is a list of texts. */
+function listed({ after }: HubEvent, name: string): string {
+  const value: unknown = after?.[name]
+  return Array.isArray(value) ? value.map(String).join(', ') : ''
 }
 
 type Verbs = Readonly<Record<string, string>>

@@ -1,12 +1,16 @@
 /** A report becomes what the hub knows of its node. */
+import { recordChange } from '../audit/record-change.ts'
 import { findBuildOfCpv } from '../builds/find-build-of-cpv.ts'
 import { timestamp } from '../clock.ts'
+import { standingUnheld } from '../environments/holds.ts'
 import { HubError } from '../errors.ts'
 import { parseCpv } from '../gentoo/cpv.ts'
 import type { Hub } from '../hub.ts'
+import { overlayName } from '../overlays/plan-overlay.ts'
 import type { NodePackageRow, NodeRow } from '../records/nodes.ts'
 import type { Records } from '../records/records.ts'
 import { findEnrolledNode } from './find-node.ts'
+import { statusOf } from './node-status.ts'
 import { keepRehearsals } from './rehearsals.ts'
 import type { Report, ReportedPackage } from './report.ts'
 
@@ -22,10 +26,11 @@ export interface NodeReport {
  *   `request.invalid` for a package that is none.
  */
 export async function recordReport(
-  hub: Pick<Hub, 'records' | 'clock'>,
+  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
   { name, report, dryRun }: NodeReport,
 ): Promise<void> {
-  checkMachine(await findEnrolledNode(hub, name), report)
+  const node = await findEnrolledNode(hub, name)
+  checkMachine(node, report)
   const identified = await Promise.all(report.packages.map(async (pkg) => await identify(hub.records, pkg)))
   if (dryRun) return
   const reportedAt = timestamp(hub.clock.now())
@@ -34,8 +39,45 @@ export async function recordReport(
     const packages = withTimes(name, identified, before, reportedAt)
     const state = { reportedAt, syncedCommit: report.sync.commit, body: JSON.stringify(report), packages }
     await records.nodes.saveReport(name, state)
+    await tellOfChange({ ...hub, records }, node, before, packages)
     await keepRehearsals({ records, clock: hub.clock }, name, report)
   })
+}
+
+/** So many packages a change names. */
+const NAMED_PACKAGES = 50
+
+/** Most reports say what the one before said: only what is new is told, to those who follow drift. */
+async function tellOfChange(
+  hub: Pick<Hub, 'records' | 'clock' | 'config'>,
+  node: NodeRow,
+  before: readonly NodePackageRow[],
+  after: readonly NodePackageRow[],
+): Promise<void> {
+  if (installedOf(before) === installedOf(after)) return
+  const apps = [...new Set([...before, ...after].flatMap(({ app }) => app ?? []))]
+  const overlay = overlayName(hub.config, node.environment)
+  const wanted = { overlay, builds: await standingUnheld(hub, node.environment, apps) }
+  const factsOf = (packages: readonly NodePackageRow[]) => ({
+    packages: ofApps(packages)
+      .map(({ cpv }) => cpv)
+      .slice(0, NAMED_PACKAGES),
+    drifted: statusOf(node, { packages, changes: new Map() }, wanted, hub.clock.now()).isDrifted,
+  })
+  await recordChange(hub.records, hub.clock, {
+    ...{ type: 'node.changed', subject: node.name, node: node.name, environment: node.environment },
+    ...{ before: factsOf(before), after: factsOf(after) },
+  })
+}
+
+/** What drift follows from, as text. */
+function installedOf(packages: readonly NodePackageRow[]): string {
+  return JSON.stringify(ofApps(packages).map(({ app, cpv, repository }) => [app, cpv, repository]))
+}
+
+/** Those of the hub's apps, by name. */
+function ofApps(packages: readonly NodePackageRow[]): readonly NodePackageRow[] {
+  return packages.filter(({ app }) => app !== null).toSorted((one, other) => (one.cpv < other.cpv ? -1 : 1))
 }
 
 /** A copied disk carries the token along: two machines would overwrite each other's state, and both would act on it. */

@@ -80,7 +80,7 @@ describe('a subscription by e-mail', () => {
       date: 'Fri, 02 Jan 2026 03:04:05 +0000',
     })
     expect(mail?.text).toContain(`\nReason: lädt doppelt: <b>& ${'x'.repeat(300)}\n`)
-    expect(mail?.text).toContain(`${hub.url}/api/v1/holds/hld_`)
+    expect(mail?.text).toContain(`${hub.url}/apps/shop\n`)
     expect(mail?.text).toContain(`portage-hub webhook delete ${id}`)
   })
 

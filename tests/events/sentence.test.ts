@@ -70,6 +70,17 @@ test.each([
     'the policy of production is set (version 3), by ada.',
   ],
   [
+    event('node.changed', {
+      ...{ app: null, build: null, subject: 'web1', actor: 'web1' },
+      after: { packages: ['app-acme/shop-1.4.0_p45', 'app-acme/cart-2'], drifted: true },
+    }),
+    'web1 runs app-acme/shop-1.4.0_p45, app-acme/cart-2 in production, and not what is wanted, by web1.',
+  ],
+  [
+    event('node.changed', { subject: 'web1', after: { packages: [], drifted: false } }),
+    'web1 runs nothing of the hub in production, by ada.',
+  ],
+  [
     event('rollback.ended', {
       build: null,
       environment: null,
@@ -107,7 +118,7 @@ test('the unmet rules and the reason are told with it', () => {
       '- 0 of 2 approvals.',
       '  2 more must approve.',
       '',
-      'https://hub.acme.example/api/v1/promotions/pro_1',
+      'https://hub.acme.example/promotions/pro_1',
       '',
       '-- ',
       'Portage Hub at https://hub.acme.example: event 42, promotion.requested, 2026-01-02T03:04:05Z.',
@@ -121,15 +132,19 @@ test.each([
   [event('promotion.moved'), 'promotions/pro_1'],
   [event('release.published', { subject: 'rel_1' }), 'apps/shop/builds/45'],
   [event('build.archived', { subject: 'shop/45' }), 'apps/shop/builds/45'],
-  [event('node.left', { app: null, build: null, subject: 'web1' }), 'nodes/web1'],
-])('%#: the link leads to what the hub has of it', (told, path) => {
-  expect(linkOf(HUB, told)).toEqual({ url: `${HUB}/api/v1/${path}`, label: path })
+  [event('node.left', { app: null, build: null, subject: 'web1', node: 'web1' }), 'nodes/web1'],
+  [event('rollback.ended', { subject: 'rbk_1', node: 'web1' }), 'nodes/web1'],
+  [event('hold.set', { subject: 'hld_1', build: null, environment: null }), 'apps/shop'],
+  [event('webhook.created', { app: null, build: null, subject: 'whk_1' }), 'webhooks/whk_1'],
+  [event('policy.set', { app: null, build: null, subject: 'production' }), 'environments/production'],
+])('%#: the link leads to the page that the hub has of it', (told, path) => {
+  expect(linkOf(HUB, told)).toEqual({ url: `${HUB}/${path}`, label: path })
 })
 
-test('the link of a check leads to the job, and a token has none', () => {
+test('the link of a check leads to the job, and a key has none', () => {
   const job = 'https://ci.acme.example/45'
   expect(linkOf(HUB, event('check.recorded', { after: { url: job } }))).toEqual({ url: job, label: 'job' })
-  expect(linkOf(HUB, event('token.created', { app: null, build: null }))).toBeNull()
+  expect(linkOf(HUB, event('key.created', { app: null, build: null }))).toBeNull()
 })
 
 describe('hostile text', () => {
@@ -142,7 +157,7 @@ describe('hostile text', () => {
     expect(text).toBe(
       'shop build 45 is held in production, by ada. Reason: &lt;!channel&gt; @\u200bhere @\u200broom &amp; ' +
         '&lt;b&gt;"x"&lt;/b&gt; [y]\u200b(https://evil.example) Bcc: all@\u200bacme.example  ' +
-        '<https://hub.acme.example/api/v1/holds/hld_1|holds/hld_1>',
+        '<https://hub.acme.example/apps/shop/builds/45|apps/shop/builds/45>',
     )
   })
 

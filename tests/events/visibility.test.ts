@@ -53,6 +53,7 @@ const CASES: readonly (readonly [type: string, about: object, seenBy: readonly s
   ['policy.set', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],
   ['overlay.file_put', { environment: 'staging' }, [...OF_STAGING, ...NODES_OF_STAGING]],
   ['node.enrolled', { environment: 'staging', node: 'web1' }, OF_STAGING],
+  ['node.changed', { environment: 'staging', node: 'web1' }, OF_STAGING],
   ['restore_point.completed', { app: 'shop', node: 'web1' }, ['node web1 of staging']],
   ['rollback.requested', { app: 'shop', node: 'web1' }, ['node web1 of staging']],
   ['environment_rollback.requested', IN_STAGING, []],

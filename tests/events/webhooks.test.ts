@@ -133,9 +133,8 @@ describe('a webhook', () => {
       await createWebhook(hub, receiver.url, { format, types: ['hold.set'] })
     await hold(hub, 'see <!channel> & <b>')
     await deliver(hub)
-    const { items } = (await hub.as().get('/api/v1/holds')).body as { items: { id: string }[] }
-    const path = `holds/${items[0]?.id ?? ''}`
-    const link = `${hub.url}/api/v1/${path}`
+    const path = 'apps/shop'
+    const link = `${hub.url}/${path}`
     const plain = 'shop is held in staging, by HUB_ADMIN_TOKEN. Reason: see <!channel> & <b>'
     const escaped = plain.replace('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
     const bodies = receiver.received.map(({ json }) => json)

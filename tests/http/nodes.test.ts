@@ -260,6 +260,44 @@ describe('a node', () => {
 })
 
 describe('a report', () => {
+  test('is an event when what the node runs changed, and only then', async () => {
+    await using hub = await createTestHub()
+    for (const build of [45, 46]) await upload(hub, build)
+    const token = await enrol(hub, 'web1')
+    const send = async (cpvs: readonly string[], repo = 'hub-staging') => {
+      const packages = cpvs.map((cpv) => packageOf(cpv, { repo }))
+      const sent = await report(hub, 'web1', token, reportOf([], { packages }))
+      expect(sent.status, sent.text).toBe(200)
+    }
+    const changes = async () => {
+      const { body } = await hub.as().get('/api/v1/audit?type=node.changed')
+      const { items } = body as { items: { before: unknown; after: unknown; actor: string }[] }
+      return items.toReversed().map(({ before, after }) => [before, after])
+    }
+    const [old, wanted] = ['app-hub/shop-1.0.0_p45', 'app-hub/shop-1.0.0_p46']
+    await send([])
+    await send(['sys-apps/portage-3.0.82'])
+    expect(await changes()).toEqual([])
+    for (const _again of [1, 2]) await send([old])
+    // That something newer stands there is told by its release.
+    for (const _again of [1, 2]) await send([wanted, 'sys-apps/portage-3.0.82'])
+    await send([wanted], 'elsewhere')
+    await send([])
+    const nothing = { packages: [], drifted: false }
+    const behind = { packages: [old], drifted: true }
+    const right = { packages: [wanted], drifted: false }
+    const foreign = { packages: [wanted], drifted: true }
+    expect(await changes()).toEqual([
+      [nothing, behind],
+      [behind, right],
+      [right, foreign],
+      [foreign, nothing],
+    ])
+    const dry = reportOf([], { packages: [packageOf(old)] })
+    await hub.as(token).post('/api/v1/nodes/web1/report?dryRun=true').send(dry)
+    expect(await changes()).toHaveLength(4)
+  })
+
   test('tells what is wanted, what runs, and where the two part', async () => {
     await using hub = await createTestHub()
     await upload(hub, 45)

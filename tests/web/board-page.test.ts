@@ -77,6 +77,9 @@ test('it tells what is where since when and by whom, what waits for what, holds,
   expect(textOf(text)).toContain('0 of 1 approvals')
   expect(text).toContain(`href="/apps/shop#${hold.id}" title="not before Monday"`)
   expect(text).toContain('href="/apps/shop/builds/45"')
+  expect(text).toMatch(
+    /href="\/nodes\?environment=production&amp;drifted=true"\s*><span class="state waiting"/,
+  )
 })
 
 test('a release that is not the best version is not shown as what is there', async () => {
@@ -99,6 +102,7 @@ test('a freeze is told with its reason and its end', async () => {
   const { text } = await board(hub)
   expect(text).toContain('<bdi>inventory &lt;b&gt;</bdi>')
   expect(textOf(text)).toContain('opens in 23 hours')
+  expect(text).toContain('href="/environments/production#policy"')
 })
 
 test('everybody sees their apps and environments, and nothing of others', async () => {
@@ -128,6 +132,7 @@ test('it asks for itself again, at its own address, when the hub tells of a chan
   expect(whole.text).toContain('hx-get="/?limit=2"')
   expect(whole.text).toContain('hx-select="#board"')
   expect(whole.text).toMatch(/data-live="[^"]*\bpromotion\.moved\b[^"]*"/)
+  expect(whole.text).toMatch(/data-live="[^"]*\bnode\.changed\b[^"]*"/)
 })
 
 test('more apps than fit lead on', async () => {

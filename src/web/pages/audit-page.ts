@@ -2,6 +2,7 @@
 import { CHANGES } from '../../audit/changes.ts'
 import type { FollowedChain } from '../../audit/chain-watch.ts'
 import type { ChainHead } from '../../audit/chain.ts'
+import { pageOf } from '../../events/page-of.ts'
 import { happeningOf } from '../../events/sentence.ts'
 import type { AuditRecord } from '../../http/openapi/audit.ts'
 import {
@@ -169,36 +170,6 @@ function sentence(record: AuditRecord): Html {
 
 function byActor(actor: string): string {
   return `/audit?actor=${encodeURIComponent(actor)}`
-}
-
-type About = Pick<AuditRecord, 'type' | 'subject' | 'app' | 'build' | 'environment' | 'node'>
-
-/** The page of what was changed; null: it has none. */
-export function pageOf({ type, subject, app, build, environment, node }: About): string | null {
-  const kind = type.slice(0, type.indexOf('.'))
-  const id = encodeURIComponent(subject)
-  switch (kind) {
-    case 'person':
-      return subject.startsWith('prs_') ? `/people/${id}` : null
-    case 'webhook':
-      return type === 'webhook.removed' ? null : `/webhooks/${id}`
-    case 'retention':
-      return '/storage'
-    case 'token':
-      return '/tokens'
-    case 'promotion':
-      return `/promotions/${id}`
-    case 'policy':
-    case 'overlay':
-      return environment === null ? null : `/environments/${encodeURIComponent(environment)}`
-    case 'node':
-    case 'restore_point':
-    case 'rollback':
-      return node === null ? null : `/nodes/${encodeURIComponent(node)}`
-    default:
-      if (app === null) return null
-      return `/apps/${encodeURIComponent(app)}${build === null ? '' : `/builds/${String(build)}`}`
-  }
 }
 
 function details(record: AuditRecord): Html {

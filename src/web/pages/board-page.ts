@@ -50,7 +50,7 @@ type OpenPromotion = Promotion & { readonly rules: VerdictAnswer['rules'] | null
 const FOLLOWED = [
   ...['build.archived', 'check.recorded', 'promotion.requested', 'promotion.moved', 'promotion.approved'],
   ...['promotion.insisted', 'release.published', 'release.withdrawn', 'hold.set', 'hold.lifted'],
-  ...['yank.set', 'yank.lifted', 'policy.set'],
+  ...['yank.set', 'yank.lifted', 'policy.set', 'node.enrolled', 'node.changed', 'node.left'],
 ]
 
 /** So many holds stand in a cell; the others are a link. */
@@ -62,7 +62,7 @@ export function boardPage(board: Board): Html {
     { title: 'App', cell: ({ app }: BoardRow) => appCell(app) },
     ...environments.map(({ name }, at) => ({
       title: name,
-      cell: ({ cells }: BoardRow) => cellOf(cells[at] ?? null, now),
+      cell: ({ cells }: BoardRow) => cellOf(cells[at] ?? null, name, now),
     })),
   ]
   const nothing = empty(
@@ -83,7 +83,7 @@ function places(environments: readonly BoardEnvironment[], now: Date): Html {
           <a href="/environments/${name}">${name}</a>
           ${
             frozen &&
-            html`${state('held', 'frozen')}
+            html`<a class="plain" href="/environments/${name}#policy">${state('held', 'frozen')}</a>
               <span class="beside"
                 >${theirs(frozen.reason)}${frozen.until !== null && html`; opens ${time(frozen.until, now)}`}</span
               >`
@@ -103,12 +103,12 @@ function appCell({ name, lastBuild, description }: App): Html {
   </div>`
 }
 
-function cellOf(cell: BoardCell | null, now: Date): Html {
+function cellOf(cell: BoardCell | null, environment: string, now: Date): Html {
   if (cell === null) return html`<span class="none">not yours to see</span>`
   const { release, promotion, waiting, holds, nodes } = cell
   return html`<div class="cell">
     ${release === null ? html`<p class="none">nothing</p>` : standing(release, promotion, now)}
-    ${nodes !== null && nodes.onIt + nodes.elsewhere > 0 && nodesOf(nodes)}
+    ${nodes !== null && nodes.onIt + nodes.elsewhere > 0 && nodesOf(nodes, environment)}
     ${waiting.map((one) => waitingOf(one, now))} ${holds.slice(0, MOST_HOLDS).map((hold) => holdOf(hold))}
     ${
       holds.length > MOST_HOLDS &&
@@ -140,11 +140,18 @@ function emergencyOf({ id, overrideReason }: Promotion): Html | null {
   >`
 }
 
-function nodesOf({ onIt, elsewhere }: NonNullable<BoardCell['nodes']>): Html {
+function nodesOf({ onIt, elsewhere }: NonNullable<BoardCell['nodes']>, environment: string): Html {
+  const address = `/nodes?environment=${environment}`
   const all = onIt + elsewhere
   const where = `${String(onIt)} of ${String(all)} node${all === 1 ? '' : 's'}`
   return html`<p class="beside">
-    <a href="/nodes">on ${where}</a> ${elsewhere > 0 && state('waiting', `${String(elsewhere)} elsewhere`)}
+    <a href="${address}">on ${where}</a>
+    ${
+      elsewhere > 0 &&
+      html`<a class="plain" href="${`${address}&drifted=true`}"
+        >${state('waiting', `${String(elsewhere)} elsewhere`)}</a
+      >`
+    }
   </p>`
 }
 

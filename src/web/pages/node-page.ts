@@ -30,7 +30,7 @@ type Package = NodeStatusAnswer['packages'][number]
 const NAMED_APPS = 4
 
 const RELEASES = ['release.published', 'release.withdrawn', 'hold.set', 'hold.lifted'] as const
-const NODES = ['node.enrolled', 'node.left', ...RELEASES]
+const NODES = ['node.enrolled', 'node.changed', 'node.left', ...RELEASES]
 const OF_A_NODE = [
   ...NODES,
   ...['restore_point.announced', 'restore_point.completed', 'restore_point.refused'],
