@@ -172,7 +172,7 @@ async function sendTextOfFile(hub: Hub, response: Response, build: BuildRow, pat
 }
 
 /** Text of somebody else's making: never anything that a browser would run. */
-function sendText(response: Response, text: Buffer): void {
+export function sendText(response: Response, text: Buffer): void {
   response.set('Content-Security-Policy', "default-src 'none'; sandbox")
   response.type('text/plain; charset=utf-8').send(text)
 }

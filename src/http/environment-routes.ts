@@ -8,8 +8,11 @@ import { currentPolicy } from '../environments/environment-policy.ts'
 import { withdrawRelease } from '../environments/release-build.ts'
 import type { Withdrawn } from '../environments/release-build.ts'
 import { HubError } from '../errors.ts'
+import { listFiles } from '../git/tree.ts'
 import type { Hub } from '../hub.ts'
+import { entryOfRevision, treeOfRevision } from '../overlays/browse-revision.ts'
 import { diffRevision } from '../overlays/diff-revision.ts'
+import { readOverlayBlob } from '../overlays/overlay-history.ts'
 import { overlayOf } from '../overlays/overlay-of.ts'
 import { putOverlayFile } from '../overlays/put-file.ts'
 import type { RevisionRow } from '../records/overlays.ts'
@@ -18,6 +21,8 @@ import type { ReleasedBuild } from '../records/releases.ts'
 import type { EnvironmentConfig } from '../settings.ts'
 import type { Environment } from './openapi/environments.ts'
 import { authorize, authorizeReading, principalOf } from './auth.ts'
+import { sendText } from './build-routes.ts'
+import { momentOf } from './moment.ts'
 import { reasonField } from './reason.ts'
 import { environmentJson, publishedJson, releaseJson, revisionJson } from './representations.ts'
 import {
@@ -113,7 +118,10 @@ function addRevisionRoutes(hub: Hub, routes: Router): void {
     sendPage(
       request,
       response,
-      await hub.records.overlays.listRevisions(name, numberedPageRequest(request)),
+      await hub.records.overlays.listRevisions(name, {
+        ...numberedPageRequest(request),
+        until: momentOf(query(request, 'at')),
+      }),
       revisionJson,
     )
   })
@@ -127,6 +135,27 @@ function addRevisionRoutes(hub: Hub, routes: Router): void {
     const revision = await findRevision(hub, request, response)
     const files = await diffRevision(hub.records, revision.environment, revision.number)
     response.json({ ...revisionJson(revision), files })
+  })
+  routes.get('/environments/:environment/revisions/:revision/files', async (request, response) => {
+    const tree = await treeOfRevision(hub, await findRevision(hub, request, response))
+    const prefix = query(request, 'prefix') ?? ''
+    const { limit, cursor } = numberedPageRequest(request, 1000, 10_000)
+    const files = [...listFiles(tree)].filter(([path]) => path.startsWith(prefix))
+    const start = Number(cursor ?? 0)
+    const nextCursor = start + limit < files.length ? String(start + limit) : null
+    const page = { items: files.slice(start, start + limit), nextCursor }
+    sendPage(request, response, page, ([path, oid]) => ({ path, oid }))
+  })
+  routes.get('/environments/:environment/revisions/:revision/files/*path', async (request, response) => {
+    const revision = await findRevision(hub, request, response)
+    const path = parameter(request, 'path')
+    const { oid, tree } = await entryOfRevision(hub, revision, path)
+    if (tree)
+      throw new HubError(
+        'overlay.no_such_path',
+        `${JSON.stringify(path.slice(0, 200))} is a folder: ask for the files with ?prefix= of it`,
+      )
+    sendText(response, await readOverlayBlob(hub.records, oid))
   })
 }
 

@@ -113,8 +113,11 @@ export class OverlayRecords {
       .executeTakeFirst()
   }
 
-  /** Newest first. */
-  async listRevisions(environment: string, request: PageRequest): Promise<Page<RevisionRow>> {
+  /** Newest first; with `until` those that were published by then. */
+  async listRevisions(
+    environment: string,
+    request: PageRequest & { readonly until?: Date | null },
+  ): Promise<Page<RevisionRow>> {
     let query = this.#db
       .selectFrom('revisions')
       .selectAll()
@@ -122,7 +125,19 @@ export class OverlayRecords {
       .orderBy('number', 'desc')
       .limit(request.limit + 1)
     if (request.cursor !== null) query = query.where('number', '<', Number(request.cursor))
+    if (request.until) query = query.where('timeSec', '<=', Math.floor(request.until.getTime() / 1000))
     return pageOf(await query.execute(), request.limit, (row) => String(row.number))
+  }
+
+  /** The sizes of texts in bytes, by their ids; at most some hundreds at once. */
+  async blobSizes(oids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (oids.length === 0) return new Map()
+    const rows = await this.#db
+      .selectFrom('overlayBlobs')
+      .select(['oid', ({ fn }) => fn<number>('length', ['content']).as('sizeBytes')])
+      .where('oid', 'in', oids)
+      .execute()
+    return new Map(rows.map(({ oid, sizeBytes }) => [oid, sizeBytes]))
   }
 
   async changesOf(

@@ -255,8 +255,8 @@ export function action(
  * An action that opens only when somebody wants it, for what needs a reason or a typed confirmation. `name` is for those who
  * hear it: of several with one label it says which.
  */
-export function fold(label: string, content: Html, name = label): Html {
-  return html`<details class="fold">
+export function fold(label: string, content: Html, name = label, isOpen = false): Html {
+  return html`<details class="fold" ${isOpen && OPEN}>
     <summary aria-label="${name}">${label}</summary>
     ${content}
   </details>`
@@ -275,7 +275,7 @@ export function field(
   }: {
     readonly name: string
     readonly value?: string
-    readonly type?: 'text' | 'password' | 'search' | 'number' | 'email' | 'date'
+    readonly type?: 'text' | 'password' | 'search' | 'number' | 'email' | 'date' | 'datetime-local'
     readonly help?: string | null
     readonly isRequired?: boolean
     readonly autocomplete?: string
@@ -313,6 +313,7 @@ export function choice(
 
 const REQUIRED = html`required`
 const SELECTED = html`selected`
+const OPEN = html`open`
 
 /** Fields that narrow a list. A plain GET form: the address says what is shown. */
 export function filters(address: string, fields: HtmlValue): Html {

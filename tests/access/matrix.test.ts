@@ -58,6 +58,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'uploads.offset': { headers: TUS },
   'uploads.append': { headers: { ...TUS, ...chunkHead(BYTES.byteLength) } },
   'uploads.end': { headers: TUS },
+  'revisions.file': { parameters: { path: 'profiles/repo_name' } },
   'overlayFiles.put': { body: BYTES, headers: OCTETS, parameters: { path: 'profiles/x' } },
   'promotions.approve': { refusal: 'promotion.ended' },
   'promotions.reject': { refusal: 'promotion.ended' },

@@ -6,6 +6,7 @@ import type { Browser } from '../support/browser.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
+import { textOf } from './support.ts'
 
 const HOSTILE = '</bdi><script>alert(1)</script>" onload="alert(1)'
 const EVERYWHERE = { apps: null, environments: null }
@@ -155,4 +156,151 @@ test('a developer sees what became of their app, and neither the overlay nor oth
     '/environments/staging',
   ])
   expect((await reader.agent.get('/environments/production').set('Accept', 'text/html')).status).toBe(403)
+})
+
+/** An overlay with build 1, then with build 2 as well, a day later. */
+async function twoDays(hub: TestHub): Promise<void> {
+  await upload(hub, 1)
+  hub.clock.set('2026-01-03T03:04:05Z')
+  await upload(hub, 2)
+}
+
+test('the files of an overlay are looked at as of a revision, folder by folder', async () => {
+  await using hub = await createTestHub()
+  await twoDays(hub)
+  const tree = '/environments/staging/revisions/2/tree'
+  const top = (await hub.as().get(tree)).text
+  expect(top).toContain(`href="${tree}/app-hub"><bdi>app-hub/</bdi>`)
+  const folder = (await hub.as().get(`${tree}/app-hub/shop`)).text
+  expect(folder).toContain(`href="${tree}/app-hub/shop/shop-1.0.0_p1.ebuild"`)
+  expect(folder).not.toContain('shop-1.0.0_p2.ebuild')
+  expect(folder).toContain('href="/environments/staging/revisions/3/tree/app-hub/shop">the newest</a>')
+  expect(folder).toContain(
+    'href="/environments/staging/revisions/1/tree/app-hub/shop">the revision before</a>',
+  )
+  const file = await hub.as().get(`${tree}/app-hub/shop/shop-1.0.0_p1.ebuild`)
+  expect(textOf(file.text)).toContain('from shop build 1 (version 1.0.0)')
+  expect(file.text).toContain(
+    'href="/api/v1/environments/staging/revisions/2/files/app-hub/shop/shop-1.0.0_p1.ebuild"',
+  )
+  const asPage = async (path: string) => await hub.as().get(path).set('Accept', 'text/html')
+  for (const path of [
+    `${tree}/nothing`,
+    `${tree}/app-hub/shop/shop-1.0.0_p2.ebuild`,
+    '/environments/staging/revisions/9/tree',
+  ])
+    expect((await asPage(path)).status).toBe(404)
+})
+
+test('a revision is found by a time or by its number', async () => {
+  await using hub = await createTestHub()
+  await twoDays(hub)
+  const find = async (query: string) => {
+    const { status, headers } = await hub.as().get(`/environments/staging/tree?${query}`).redirects(0)
+    return [status, headers['location']]
+  }
+  const tree = (number: number) => [303, `/environments/staging/revisions/${String(number)}/tree`]
+  expect(await find('')).toEqual(tree(3))
+  expect(await find('at=2026-01-02T23:59&revision=')).toEqual(tree(2))
+  expect(await find('at=2026-01-03T03:04:05Z')).toEqual(tree(3))
+  expect(await find('at=2026-01-03T04:04:04%2B01:00')).toEqual(tree(2))
+  expect(await find('revision=2&at=2026-01-09')).toEqual(tree(2))
+  expect(await find('at=2026-01-02T12:00&path=app-hub/shop')).toEqual([
+    303,
+    '/environments/staging/revisions/2/tree/app-hub/shop',
+  ])
+  const page = async (query: string) =>
+    await hub.as().get(`/environments/staging/tree?${query}`).set('Accept', 'text/html')
+  expect((await page('at=2026-01-01')).status).toBe(404)
+  expect((await page('at=yesterday')).status).toBe(400)
+})
+
+test('the API has the files of a revision, and the revision that stood at a time', async () => {
+  await using hub = await createTestHub()
+  await twoDays(hub)
+  const revisions = '/api/v1/environments/staging/revisions'
+  const stood = await hub.as().get(`${revisions}?limit=1&at=2026-01-02%2012:00`)
+  expect(stood.body).toMatchObject({ items: [{ revision: 2 }], nextCursor: '2' })
+  expect((await hub.as().get(`${revisions}?at=2025-12-31`)).body).toEqual({ items: [], nextCursor: null })
+  expect((await hub.as().get(`${revisions}?at=2026-02-31T25:00`)).status).toBe(400)
+  const files = await hub.as().get(`${revisions}/2/files?prefix=app-hub/shop/`)
+  expect(files.body).toMatchObject({
+    items: [
+      { path: 'app-hub/shop/Manifest' },
+      { path: 'app-hub/shop/metadata.xml' },
+      { path: 'app-hub/shop/shop-1.0.0_p1.ebuild' },
+    ],
+    nextCursor: null,
+  })
+  const first = await hub.as().get(`${revisions}/2/files?limit=1&prefix=app-hub/shop/`)
+  expect(first.body).toMatchObject({ items: [{ path: 'app-hub/shop/Manifest' }], nextCursor: '1' })
+  const text = await hub.as().get(`${revisions}/2/files/app-hub/shop/shop-1.0.0_p1.ebuild`)
+  expect(text.headers['content-type']).toBe('text/plain; charset=utf-8')
+  expect(text.text).toBe((await hub.as().get('/api/v1/apps/shop/builds/1/ebuild')).text)
+  const none = await hub.as().get(`${revisions}/2/files/app-hub/shop/shop-1.0.0_p2.ebuild`)
+  expect(none.body).toMatchObject({ status: 404, code: 'overlay.no_such_path' })
+  expect((await hub.as().get(`${revisions}/2/files/app-hub/shop`)).body).toMatchObject({
+    code: 'overlay.no_such_path',
+    detail: '"app-hub/shop" is a folder: ask for the files with ?prefix= of it',
+  })
+})
+
+test('an administrator changes the policy, and what is refused can be mended', async () => {
+  await using hub = await createTestHub()
+  const ada = await signedInAs(hub, 'ada')
+  const address = '/environments/production/policy'
+  const wanted = {
+    ...{ version: '0', promote: 'request', commit: 'unit, lint', acceptance: 'smoke', schema: 'reversible' },
+    ...{ approvals: '2', 'approve-approver': 'yes', 'override-administrator': 'yes', soak: '2h' },
+  }
+  const refused = await submit(hub, ada, address, { ...wanted, soak: 'a while' })
+  expect(refused.status).toBe(400)
+  expect(refused.text).toMatch(/class="notice refused"[^]*soak/)
+  expect(refused.text).toMatch(/<details class="fold" open>[^]*name="soak"\s+value="a while"/)
+  const done = await submit(hub, ada, address, wanted)
+  expect([done.status, done.headers['location']]).toEqual([303, '/environments/production?done=changed'])
+  const policy = async () => (await hub.as().get('/api/v1/environments/production/policy')).body as object
+  expect(await policy()).toMatchObject({
+    ...{ version: 1, setBy: 'ada', soak: '2h', schema: 'reversible', freezes: [] },
+    checks: { commit: ['unit', 'lint'], acceptance: ['smoke'], manual: [] },
+    approvals: { count: 2, roles: ['approver'] },
+    override: { roles: ['administrator'] },
+  })
+  // It was made from a version that holds no more.
+  const late = await submit(hub, ada, address, { ...wanted, soak: '3h' })
+  expect(late.status).toBe(409)
+  expect(late.text).toContain('version 1 of the policy holds in production')
+  const unmeetable = await submit(hub, ada, address, { ...wanted, version: '1', 'approve-approver': '' })
+  expect(unmeetable.status).toBe(422)
+  expect(await policy()).toMatchObject({ version: 1, soak: '2h' })
+})
+
+test('an administrator sets a freeze and ends it; others see neither form', async () => {
+  await using hub = await createTestHub()
+  const ada = await signedInAs(hub, 'ada')
+  const address = '/environments/production/policy'
+  // The clock of the test shows a Friday.
+  const freeze = {
+    version: '0',
+    freeze: 'add',
+    from: 'Fri 00:00',
+    to: 'Mon 08:00',
+    timeZone: 'UTC',
+    reason: HOSTILE,
+  }
+  const wrong = await submit(hub, ada, address, { ...freeze, timeZone: 'Mars/Olympus' })
+  expect(wrong.status).toBe(400)
+  expect(wrong.text).toContain('value="Mars/Olympus"')
+  expect((await submit(hub, ada, address, freeze)).status).toBe(303)
+  const { text } = await ada.agent.get('/environments/production')
+  expect(text).toMatch(/class="state held"><span[^>]*><\/span>frozen/)
+  expect(text).not.toContain('<script>alert')
+  expect(text).toContain('End the freeze from Fri 00:00 to Mon 08:00')
+  const rita = await signedInAs(hub, 'rita', [grant('release-manager')])
+  const seen = await rita.agent.get('/environments/production')
+  expect(seen.text).toContain('frozen')
+  expect(seen.text).not.toContain(`action="${address}"`)
+  expect((await submit(hub, rita, address, { version: '1', freeze: '0' })).status).toBe(403)
+  expect((await submit(hub, ada, address, { version: '1', freeze: '0' })).status).toBe(303)
+  expect((await ada.agent.get('/environments/production')).text).not.toContain('state held')
 })

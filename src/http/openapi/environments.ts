@@ -159,8 +159,16 @@ export const environments: Noun = {
     'revisions.list': {
       call: 'GET /environments/{environment}/revisions',
       summary: 'List the revisions of an overlay',
-      description: 'Newest first.',
+      description: 'Newest first. With `at` the first one is that which stood at the time.',
       who: 'reads',
+      query: {
+        at: z
+          .string()
+          .optional()
+          .describe(
+            'Only those that were published by this time: `2026-11-20T12:00:00Z`, or `2026-11-20 12:00` in UTC.',
+          ),
+      },
       page: { of: revision },
       refusals: UNKNOWN,
     },
@@ -177,6 +185,22 @@ export const environments: Noun = {
       who: 'reads',
       answers: { 200: json('The revision.', plus(revision, { files: z.array(fileDiff) })) },
       refusals: [...UNKNOWN, 'overlay.unknown_revision'],
+    },
+    'revisions.files': {
+      call: 'GET /environments/{environment}/revisions/{revision}/files',
+      summary: 'List the files of an overlay as of a revision',
+      description: 'Of all of them, whichever revision put them there, in the order of git.',
+      who: 'reads',
+      query: { prefix: z.string().optional().describe('Only paths that begin so.') },
+      page: { of: z.strictObject({ path: z.string(), oid: values.oid }), limit: [1000, 10_000] },
+      refusals: [...UNKNOWN, 'overlay.unknown_revision'],
+    },
+    'revisions.file': {
+      call: 'GET /environments/{environment}/revisions/{revision}/files/{path}',
+      summary: 'Get a file of an overlay as of a revision',
+      who: 'reads',
+      answers: { 200: content('Its bytes.', 'text/plain') },
+      refusals: [...UNKNOWN, 'overlay.unknown_revision', 'overlay.no_such_path'],
     },
     'overlayFiles.list': {
       call: 'GET /environments/{environment}/files',

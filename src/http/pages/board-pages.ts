@@ -3,9 +3,7 @@ import { Router } from 'express'
 import type { RequestHandler } from 'express'
 import { isInSight, may, sightOf } from '../../access/rights.ts'
 import type { Principal } from '../../access/rights.ts'
-import { timestamp } from '../../clock.ts'
 import { currentPolicy } from '../../environments/environment-policy.ts'
-import { nextOpen, windowAt } from '../../environments/freeze.ts'
 import type { Hub } from '../../hub.ts'
 import { newestReleased } from '../../nodes/node-status.ts'
 import type { AppRow } from '../../records/apps.ts'
@@ -20,6 +18,7 @@ import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
 import { appJson, holdJson, releaseJson } from '../representations.ts'
 import { pageRequest } from '../request.ts'
 import { answerPage, nextPage, requireVisitor, wantsPage } from './frame.ts'
+import { freezeNow } from './freeze-now.ts'
 
 /** So many holds of an app are looked at; the page of the app has all. */
 const SHOWN_HOLDS = 20
@@ -112,8 +111,5 @@ function countNodes(counts: readonly BuildOnNodes[], newest: StandingBuild | nul
 
 async function environmentOf(hub: Hub, name: string, now: Date): Promise<BoardEnvironment> {
   const { policy } = await currentPolicy(hub, name)
-  const freeze = policy.freezes.find((one) => windowAt(one, now.getTime()) !== null)
-  const opens = nextOpen(policy.freezes, now.getTime())
-  const until = opens === null ? null : timestamp(new Date(opens))
-  return { name, frozen: freeze ? { reason: freeze.reason, until } : null }
+  return { name, frozen: freezeNow(policy, now) }
 }

@@ -7,13 +7,16 @@ import { liftHold } from '../../environments/holds.ts'
 import type { Hub } from '../../hub.ts'
 import { diffRevision } from '../../overlays/diff-revision.ts'
 import { environmentPage, environmentsPage } from '../../web/pages/environment-page.ts'
+import type { PolicyFields } from '../../web/pages/policy-part.ts'
 import { revisionPage, revisionsPage } from '../../web/pages/revision-page.ts'
-import { principalOf } from '../auth.ts'
+import { authorize, principalOf } from '../auth.ts'
 import { findRevision, listedEnvironments, listedReleases, readable, seen } from '../environment-routes.ts'
 import { demandPromotion, liftSchema, visibleHold } from '../hold-routes.ts'
 import { policyJson } from '../policy-routes.ts'
 import { environmentJson, holdJson, releaseJson, revisionJson } from '../representations.ts'
 import { numberedPageRequest, parseWith } from '../request.ts'
+import { freezeNow } from './freeze-now.ts'
+import { setPolicyByForm } from './policy-form.ts'
 import { answerPage, changeByForm, fieldsOf, nextPage, requireVisitor, visitorOf } from './frame.ts'
 import type { Refusal } from './frame.ts'
 
@@ -69,14 +72,31 @@ export function environmentPages(hub: Hub): Router {
       },
     ),
   )
+  routes.post(
+    '/environments/:environment/policy',
+    ...changeByForm(
+      hub,
+      async (request, response) => {
+        const { name } = seen(hub, request, response).environment
+        const { name: by } = authorize(response, { to: 'administer' })
+        await setPolicyByForm(hub, name, fieldsOf(request), by)
+        return [`/environments/${encodeURIComponent(name)}`, 'changed']
+      },
+      async (request, response, refused) => {
+        await answerEnvironment(hub, request, response, refused, fieldsOf(request))
+      },
+    ),
+  )
   return routes
 }
 
+/** @param sent the fields of a form of the policy that was refused. */
 async function answerEnvironment(
   hub: Hub,
   request: Request,
   response: Response,
   refused: Refusal = {},
+  sent: PolicyFields | null = null,
 ): Promise<void> {
   const { environment, sight } = seen(hub, request, response)
   const { name } = environment
@@ -90,6 +110,9 @@ async function answerEnvironment(
   const content = environmentPage({
     environment: environmentJson(hub, environment, policy),
     policy: policyJson(name, policy),
+    frozen: freezeNow(policy.policy, hub.clock.now()),
+    mayChange: csrf !== '' && may(principal, { to: 'administer' }),
+    sent,
     releases: releases.items.map((build) => releaseJson(build.release, build)),
     next: nextPage(request, releases.nextCursor),
     revisions: await newestRevisions(hub, response, name),

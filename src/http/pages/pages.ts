@@ -20,6 +20,7 @@ import { storagePages } from './storage-pages.ts'
 import { tokenPages } from './token-pages.ts'
 import { webhookPages } from './webhook-pages.ts'
 import { uploadPages } from './upload-pages.ts'
+import { treePages } from './tree-pages.ts'
 
 export function pages(hub: Hub): Router {
   const routes = Router()
@@ -32,7 +33,7 @@ export function pages(hub: Hub): Router {
   routes.get('/components', requireVisitor, (request, response) => {
     answerPage(request, response, { title: 'Components' }, componentsPage())
   })
-  routes.use(promotionPages(hub), enrolPages(hub), nodePages(hub), environmentPages(hub))
+  routes.use(promotionPages(hub), enrolPages(hub), nodePages(hub), environmentPages(hub), treePages(hub))
   routes.use(searchPages(hub), uploadPages(hub))
   routes.use(auditPages(hub), peoplePages(hub), tokenPages(hub), webhookPages(hub), healthPages(hub))
   routes.use(storagePages(hub))

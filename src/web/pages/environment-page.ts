@@ -1,5 +1,5 @@
 /** Environments: the list, and one with all that is published there and why. */
-import type { Environment, PolicyAnswer, Release, Revision } from '../../http/openapi/environments.ts'
+import type { Environment, Release, Revision } from '../../http/openapi/environments.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import {
   action,
@@ -21,8 +21,10 @@ import {
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import { buildAddress } from './words.ts'
-import { policySentences } from './policy-sentences.ts'
+import { policyPart } from './policy-part.ts'
+import type { PolicyView } from './policy-part.ts'
 import { historyAddress, revisionTable } from './revision-page.ts'
+import { asOf } from './tree-page.ts'
 
 /** The kinds of event that change what stands in an environment. */
 const EVENTS = [
@@ -53,17 +55,14 @@ export function environmentsPage(environments: readonly Environment[]): Html {
   return html`${heading('Environments')} ${table('Environments', columns, environments, nothing)}`
 }
 
-export interface WholeEnvironment {
+export interface WholeEnvironment extends PolicyView {
   readonly environment: Environment
-  readonly policy: PolicyAnswer
   readonly releases: readonly Release[]
   readonly next: string | null
   /** The newest; null: the overlay is not theirs to read. */
   readonly revisions: readonly Revision[] | null
   readonly holds: readonly (Hold & { readonly mayLift: boolean })[]
   readonly hubUrl: string
-  readonly csrf: string
-  readonly now: Date
 }
 
 export function environmentPage(whole: WholeEnvironment): Html {
@@ -77,14 +76,15 @@ export function environmentPage(whole: WholeEnvironment): Html {
     revisions &&
     section(
       'History of the overlay',
-      revisionTable(revisions, now),
+      html`${revisions.length > 0 && asOf(name)} ${revisionTable(revisions, now)}`,
       html`<a href="${historyAddress(name)}">All revisions</a>`,
     )
   }`
   return html`${heading(theirs(name), [['/environments', 'Environments']])}
-  ${live('environment', environmentAddress(name), EVENTS, content)}
-  ${section('Holds', table('Holds', holdColumns(whole), whole.holds, empty('Nothing is held here.')))}
-  ${section('Policy', policyPart(whole))} ${section('Make a machine a node of it', pointing(whole))}`
+    ${live('environment', environmentAddress(name), EVENTS, content)}
+    ${section('Holds', table('Holds', holdColumns(whole), whole.holds, empty('Nothing is held here.')))}
+    <div id="policy">${section('Policy', policyPart(whole))}</div>
+    ${section('Make a machine a node of it', pointing(whole))}`
 }
 
 export function environmentAddress(name: string): string {
@@ -163,18 +163,6 @@ function holdColumns({ environment, csrf, now }: WholeEnvironment) {
 function heldText({ app, build, newer }: Hold): string {
   if (build === null) return app
   return `${app} ${String(build)}${newer ? ' and newer' : ''}`
-}
-
-function policyPart({ policy, now }: WholeEnvironment): Html {
-  const { version, setBy, setAt } = policy
-  const origin =
-    setBy === null || setAt === null
-      ? 'Nobody has set one: this is what the settings of the hub say.'
-      : html`Version ${version}, set by ${theirs(setBy)} ${time(setAt, now)}.`
-  return html`<ul>
-      ${policySentences(policy).map((sentence) => html`<li>${theirs(sentence)}</li>`)}
-    </ul>
-    <p class="beside">${origin}</p>`
 }
 
 /** For this very hub: what a machine must be told to become a node. */

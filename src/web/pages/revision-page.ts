@@ -41,7 +41,10 @@ export interface ShownRevision {
 
 export function revisionPage({ revision, files, now }: ShownRevision): Html {
   const { environment, message, commit, parent, tree, author, publishedAt } = revision
-  return html`${heading(html`Revision ${revision.revision} of ${theirs(environment)}`, wayTo(environment))}
+  const allFiles = html`<a href="${historyAddress(environment)}/${revision.revision}/tree"
+    >All files as of it</a
+  >`
+  return html`${heading(html`Revision ${revision.revision} of ${theirs(environment)}`, wayTo(environment), allFiles)}
   ${facts([
     ['What', theirs(message)],
     ['By', theirs(author)],
