@@ -26,20 +26,22 @@ const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch:
 const PICTURES = [
   ['board', DESK, '/'],
   ['board-phone', PHONE, '/'],
-  ['apps', DESK, '/apps'],
   ['app', DESK, '/apps/shop'],
-  ['app-dark', DARK, '/apps/shop'],
+  ['recipe', DARK, '/apps/shop', '#recipe'],
   ['build', DESK, '/apps/shop/builds/54'],
   ['build-yanked', DESK, '/apps/shop/builds/50'],
   ['promotions', DESK, '/promotions'],
   ['promotion', DESK, '/promotions/{waiting}'],
   ['promotion-phone', PHONE, '/promotions/{waiting}'],
-  ['nodes', DESK, '/nodes'],
-  ['node', DARK, '/nodes/sim-web-3'],
-  ['rollback', DESK, '/nodes/sim-web-1/rollback?app=shop'],
-  ['environments', DESK, '/environments'],
   ['environment', DESK, '/environments/production'],
+  ['policy', DESK, '/environments/production', '#policy'],
   ['revision', DARK, '/environments/production/revisions/{revision}'],
+  ['tree', DESK, '/environments/production/tree?path=app-acme/shop'],
+  ['nodes', DESK, '/nodes'],
+  ['node', DARK, '/nodes/sim-web-1'],
+  ['rollback', DESK, '/nodes/sim-web-1/rollback?app=shop'],
+  ['search', DESK, '/search?q=shop'],
+  ['audit', DARK, '/audit'],
 ]
 
 async function main(wanted) {
