@@ -42,6 +42,9 @@ const PICTURES = [
   ['rollback', DESK, '/nodes/sim-web-1/rollback?app=shop'],
   ['search', DESK, '/search?q=shop'],
   ['audit', DARK, '/audit'],
+  ['people', DESK, '/people'],
+  ['webhook', DESK, '/webhooks/{webhook}'],
+  ['health', DESK, '/health'],
 ]
 
 async function main(wanted) {
@@ -83,7 +86,9 @@ async function factsOf({ url, adminToken }) {
   }
   const { items } = await ask('/promotions?environment=production&state=open')
   const { overlay } = await ask('/environments/production')
-  return { waiting: items[0].id, revision: String(overlay.revision) }
+  const webhooks = (await ask('/webhooks')).items
+  const shaky = webhooks.find((webhook) => webhook.url.endsWith('/shaky'))
+  return { waiting: items[0].id, revision: String(overlay.revision), webhook: shaky.id }
 }
 
 /** Gives the cookies of who signed in. */

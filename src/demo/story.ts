@@ -71,7 +71,6 @@ const CHAPTERS: readonly Chapter[] = [
   built(18.9, 'billing', 8, '2.3.1', 'The tax is rounded once.'),
   broken(18.2, 'shop', 43, '6.1.0-rc.1', 'Offers, a first try.'),
   built(17.8, 'shop', 44, '6.1.0-rc.2', 'Offers.', 'Fixed: offers were counted twice.'),
-  upgraded(17.7, 'staging'),
   released(17.5, 'shop', 42),
   released(17.4, 'billing', 8),
   upgraded(17.3, 'production'),
@@ -85,7 +84,6 @@ const CHAPTERS: readonly Chapter[] = [
   built(13.6, 'billing', 10, '2.4.0', 'Bills can be sent again.'),
   built(13.1, 'shop', 46, '6.1.1', 'Looks right on a phone.'),
   built(12.4, 'handbook', 103, '1.1.1', 'A word on vouchers.'),
-  upgraded(12.3, 'staging'),
   released(12.1, 'billing', 10),
   released(11.9, 'shop', 46),
   upgraded(11.8, 'production'),
@@ -105,7 +103,6 @@ const CHAPTERS: readonly Chapter[] = [
   built(8.1, 'shop', 49, '6.2.1', 'Fixed: two addresses, one charge.', 'New tables for addresses.'),
   built(7.6, 'handbook', 104, '1.2.0', 'What to say about double charges.'),
   built(7.2, 'billing', 13, '2.5.0', 'Reminders.'),
-  upgraded(7.1, 'staging'),
   released(6.9, 'shop', 49),
   released(6.8, 'billing', 13),
   released(6.7, 'handbook', 104),
@@ -128,7 +125,6 @@ const CHAPTERS: readonly Chapter[] = [
     await stage.setPolicy('production', policy([nextFreeze()]))
     await stage.putFile('staging', 'profiles/demo/README', 'Kept by hand: this overlay is of a demo.\n')
   }),
-  upgraded(2.4, 'staging'),
   released(2.1, 'shop', 52),
   released(2, 'handbook', 105),
   upgraded(1.9, 'production', DRIFTED_NODE, SILENT_NODE),
