@@ -51,6 +51,7 @@ export async function startDemo({ port, seed, signal }: DemoOptions): Promise<De
   const url = hub.config.publicUrl
   const around = { clock, random: new Random(seed), overlayPrefix: OVERLAY_PREFIX }
   const stage = new Stage(new DemoClient(url, adminToken), around)
+  await stage.addPeople()
   await stage.addWebhook({ url: receiver.steady, environment: 'production' })
   await stage.addWebhook({ url: receiver.shaky, types: ['release.published', 'hold.set', 'yank.set'] })
   await tellStory(stage, clock, signal)

@@ -147,9 +147,8 @@ const CHAPTERS: readonly Chapter[] = [
   }),
 ]
 
-/** Tells the whole story to a hub that has none yet. @throws the signal's reason, when it ends that. */
+/** Tells the whole story to a hub that has its people and no build yet. @throws the signal's reason, when it ends that. */
 export async function tellStory(stage: Stage, clock: DemoClock, signal: AbortSignal): Promise<void> {
-  await stage.addPeople()
   for (const { daysAgo, tell } of CHAPTERS) {
     signal.throwIfAborted()
     clock.standAt(daysAgo)
