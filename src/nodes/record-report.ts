@@ -57,7 +57,8 @@ async function tellOfChange(
   if (installedOf(before) === installedOf(after)) return
   const apps = [...new Set([...before, ...after].flatMap(({ app }) => app ?? []))]
   const overlay = overlayName(hub.config, node.environment)
-  const wanted = { overlay, builds: await standingUnheld(hub, node.environment, apps) }
+  const standing = await standingUnheld(hub, node.environment, apps)
+  const wanted = { overlay, builds: Map.groupBy(standing, ({ app }) => app) }
   const factsOf = (packages: readonly NodePackageRow[]) => ({
     packages: ofApps(packages)
       .map(({ cpv }) => cpv)
