@@ -6,6 +6,8 @@ export const NO_PAGES: readonly string[] = [
   ...['/keys/hub.asc', '/keys/binhost.asc', '/keys/statement.json'],
   // The page of the API is swagger-ui's.
   ...['/docs', '/docs/api-docs.css', '/docs/api-docs.js'],
+  // It leads to the tree of a revision.
+  '/environments/:environment/tree',
   // They lead to somebody else's pages, and back.
   ...['/sign-in/openid', '/sign-in/openid/callback'],
 ]
@@ -35,6 +37,13 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/environments': ['/environments'],
   '/environments/:environment': ['/environments/:environment', '/environments/staging'],
   '/environments/:environment/revisions': ['/environments/:environment/revisions'],
+  '/environments/:environment/revisions/:revision/tree': [
+    '/environments/:environment/revisions/:revision/tree',
+  ],
+  '/environments/:environment/revisions/:revision/tree/*path': [
+    '/environments/:environment/revisions/:revision/tree/profiles/repo_name',
+    '/environments/:environment/revisions/:revision/tree/profiles',
+  ],
   '/environments/:environment/revisions/:revision': ['/environments/:environment/revisions/:revision'],
   '/health': ['/health'],
   '/nodes': ['/nodes', '/nodes?drifted=true'],
