@@ -3,7 +3,7 @@
  * nothing of the text becomes HTML.
  */
 import { runInThisContext } from 'node:vm'
-import type { Element, Root } from 'hast'
+import type { Element, ElementContent, Root, RootContent } from 'hast'
 import { common, createLowlight } from 'lowlight'
 import type { LanguageFn } from 'lowlight'
 import { ByteCache } from '../byte-cache.ts'
@@ -104,10 +104,10 @@ interface Word {
 
 function wordsOf(text: string, language: Language | null): readonly Word[] {
   const tree = language === null || text.length > MOST_CHARACTERS ? null : highlighted(text, language)
-  return tree ? [...wordsIn(tree, null)] : [{ scope: null, text }]
+  return tree ? wordsIn(tree) : [{ scope: null, text }]
 }
 
-/** null: it took too long. */
+/** null: it took too long, or was too much for the grammar. */
 function highlighted(text: string, language: Language): Root | null {
   const place = globalThis as { portageHubHighlight?: () => Root }
   place.portageHubHighlight = () => lowlight.highlight(language, text)
@@ -116,8 +116,7 @@ function highlighted(text: string, language: Language): Root | null {
   try {
     // Nothing else ends a regular expression on the thread that it runs on.
     return runInThisContext('portageHubHighlight()', { timeout: PATIENCE_MS }) as Root
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+  } catch {
     // It was ended in the middle of whatever it did, which may have been the reading of a grammar.
     lowlight = createLowlight(GRAMMARS)
     return null
@@ -126,12 +125,20 @@ function highlighted(text: string, language: Language): Root | null {
   }
 }
 
-/** The innermost scope of each piece says what it is. */
-function* wordsIn(parent: Root | Element, scope: string | null): Generator<Word> {
-  for (const child of parent.children) {
-    if (child.type === 'text') yield { scope, text: child.value }
-    else if (child.type === 'element') yield* wordsIn(child, scopeOf(child) ?? scope)
+/** The innermost scope of each piece says what it is. A text can be nested too deeply for a function that calls itself. */
+function wordsIn(tree: Root): readonly Word[] {
+  const words: Word[] = []
+  const waiting: [child: ElementContent | RootContent, scope: string | null][] = []
+  const wait = ({ children }: Root | Element, scope: string | null): void => {
+    for (const child of children.toReversed()) waiting.push([child, scope])
   }
+  wait(tree, null)
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const [child, scope] = next
+    if (child.type === 'text') words.push({ scope, text: child.value })
+    else if (child.type === 'element') wait(child, scopeOf(child) ?? scope)
+  }
+  return words
 }
 
 function scopeOf({ properties }: Element): string | null {

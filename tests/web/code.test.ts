@@ -61,6 +61,11 @@ test('a text that a grammar would take for ever for stays without colours, and t
   expect(code('const a = 1', 'javascript', 'a').toString()).toContain('hljs-keyword')
 })
 
+test('a text that is nested as deeply as it can be is shown all the same', () => {
+  const deep = '"#{'.repeat(19_000)
+  expect(shown(code(deep, 'ruby', 'deep').toString())).toBe(deep)
+})
+
 test('a long text stays without colours', () => {
   const page = code('# a comment\n'.repeat(10_000), 'bash', 'long').toString()
   expect(page).not.toContain('hljs-')
