@@ -55,10 +55,14 @@ export function block(text: string, label: string): Html {
   </figure>`
 }
 
+/** More lines cost the hub more time than a page may, and nobody reads them. */
+const MOST_DIFF_LINES = 20_000
+
 /** A difference of texts in the unified form, as `unifiedDiff` gives it: what its signs say is seen in its colours too. */
 export function diff(text: string, label: string): Html {
   const lines = text.replace(/\n$/, '').split('\n')
-  const shown = lines.map((line, at) => {
+  const more = lines.length - MOST_DIFF_LINES
+  const shown = lines.slice(0, MOST_DIFF_LINES).map((line, at) => {
     // The first two lines name the file.
     const kind = at < 2 ? 'place' : (DIFF_SIGNS[line.charAt(0)] ?? 'same')
     return html`<span class="${kind}">${`${line}\n`}</span>`
@@ -66,6 +70,7 @@ export function diff(text: string, label: string): Html {
   return html`<figure class="block diff">
     <figcaption>${theirs(label)}</figcaption>
     <pre tabindex="0" aria-label="${label}"><code>${shown}</code></pre>
+    ${more > 0 && html`<p class="beside">${String(more)} lines more are not shown.</p>`}
   </figure>`
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { code, numberedCode } from '../../src/web/code.ts'
+import { diff } from '../../src/web/components.ts'
 import type { Language } from '../../src/web/code.ts'
 
 const EBUILD = 'EAPI=8\n# a comment\nDESCRIPTION="for ${PV}"\n'
@@ -69,4 +70,10 @@ test('a text that is nested as deeply as it can be is shown all the same', () =>
 test('a long text stays without colours', () => {
   const page = code('# a comment\n'.repeat(10_000), 'bash', 'long').toString()
   expect(page).not.toContain('hljs-')
+})
+
+test('of a difference with very many lines the first are shown, and it says how many are not', () => {
+  const page = diff(`--- a/x\n+++ b/x\n${'+\n'.repeat(100_000)}`, 'x').toString()
+  expect(page.match(/<span class="added">/g)).toHaveLength(20_000 - 2)
+  expect(page).toContain('80002 lines more are not shown')
 })

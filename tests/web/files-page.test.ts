@@ -38,6 +38,7 @@ const TARBALL = gzipSync(
     ...[
       file('shop/odd.txt', 'if (isAdmin\u202e) {}\n'),
       file('shop/large.txt', 'a line of text\n'.repeat(40_000)),
+      file('shop/lines.txt', '\n'.repeat(200_000)),
     ],
     ...[file('shop/large.png', Buffer.concat([PNG, Buffer.alloc(9 * 2 ** 20)]))],
     ...[
@@ -95,7 +96,7 @@ describe('a folder', () => {
       for (const each of addressesIn(text)) seen.add(each)
     }
     // Every entry, the folders that have none of their own, and the root.
-    expect(seen.size).toBe(16 + HOSTILE.length + 4 + 1)
+    expect(seen.size).toBe(17 + HOSTILE.length + 4 + 1)
   })
 
   test('is narrowed by a part of a name, however deep, and walked page by page', async () => {
@@ -138,6 +139,9 @@ describe('a file', () => {
     const { text } = await look('/shop/large.txt')
     expect(textOf(text)).toContain('Shown is its first 256 KiB')
     expect(text.match(/class="line"/g)?.length).toBe(Math.ceil((256 * 1024) / 15))
+    const lines = (await look('/shop/lines.txt')).text
+    expect(textOf(lines)).toContain('or 20000 lines')
+    expect(lines.match(/class="line"/g)?.length).toBe(20_000)
     expect(textOf((await look('/shop/large.png')).text)).toContain('An image of more than 8 MiB is not shown')
   })
 

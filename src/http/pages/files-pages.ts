@@ -20,8 +20,8 @@ import { answerPage, nextPage, requireVisitor } from './frame.ts'
 
 const PATH = '/apps/:app/builds/:build/files'
 
-/** More of a text, or a larger image, is for a program of one's own. */
-const MOST = { textBytes: 256 * 1024, imageBytes: 8 * 1024 * 1024 }
+/** More of a text, or a larger image, is for a program of one's own. Each line costs, also an empty one. */
+const MOST = { textBytes: 256 * 1024, textLines: 20_000, imageBytes: 8 * 1024 * 1024 }
 const HEAD_BYTES = 512
 
 export function filesPages(hub: Hub): Router {
@@ -82,7 +82,17 @@ async function previewOf(hub: Hub, build: BuildRow, { path, sizeBytes }: Archive
   // A letter that the end cuts in two is none that is missing.
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(content, { stream: truncated })
   const isOdd = hasHiddenCharacters(text.replaceAll(/[\t\n\r\f]/g, '')) || text.includes('\u{fffd}')
-  return { kind: 'text', text, isWhole: !truncated, isOdd }
+  const beginning = firstLines(text, MOST.textLines)
+  return { kind: 'text', text: beginning, isWhole: !truncated && beginning === text, isOdd }
+}
+
+function firstLines(text: string, count: number): string {
+  let end = 0
+  for (let lines = 0; lines < count; lines++) {
+    end = text.indexOf('\n', end) + 1
+    if (end === 0) return text
+  }
+  return text.slice(0, end)
 }
 
 function linkPreview(listing: readonly ArchiveEntry[], { path, target = '' }: ArchiveEntry): Preview {

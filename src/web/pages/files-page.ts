@@ -107,7 +107,7 @@ export interface FileView {
   readonly entry: ArchiveEntryAnswer
   readonly preview: Preview
   /** How much of a text, and how large an image is shown. */
-  readonly most: { readonly textBytes: number; readonly imageBytes: number }
+  readonly most: { readonly textBytes: number; readonly textLines: number; readonly imageBytes: number }
 }
 
 export function filePage(view: FileView): Html {
@@ -136,7 +136,7 @@ function linkOf(build: OfBuild, { type, target = '' }: ArchiveEntryAnswer, previ
 }
 
 function shownOf({ build, entry, preview, most }: FileView): Html | null {
-  if (preview.kind === 'text') return textOf(entry, preview, most.textBytes)
+  if (preview.kind === 'text') return textOf(entry, preview, most)
   if (preview.kind === 'image') {
     if (!preview.isShown)
       return empty(`An image of more than ${mebibytes(most.imageBytes)} is not shown: download it.`)
@@ -151,7 +151,11 @@ function shownOf({ build, entry, preview, most }: FileView): Html | null {
   return section('No text', block(hexDump(head), shown))
 }
 
-function textOf({ path }: ArchiveEntryAnswer, preview: Preview & { kind: 'text' }, most: number): Html {
+function textOf(
+  { path }: ArchiveEntryAnswer,
+  preview: Preview & { kind: 'text' },
+  most: FileView['most'],
+): Html {
   const { text, isWhole, isOdd } = preview
   if (text === '') return empty('It is empty.')
   return html`${
@@ -161,7 +165,7 @@ function textOf({ path }: ArchiveEntryAnswer, preview: Preview & { kind: 'text' 
       another thing than it seems to.
     </p>`
   }
-  ${!isWhole && html`<p>${state('quiet', 'beginning')} Shown is its first ${mebibytes(most)}: download it for the rest.</p>`}
+  ${!isWhole && html`<p>${state('quiet', 'beginning')} Shown is its first ${mebibytes(most.textBytes)}, or ${String(most.textLines)} lines: download it for the rest.</p>`}
   ${numberedCode(text, languageOf(path, text), path)}`
 }
 
