@@ -48,9 +48,15 @@ export function entriesNamed(
 
 /** The entry whose bytes a path names: of a hard link that of its file. undefined: it names no file. */
 export function fileAt(entries: readonly ArchiveEntry[], path: string): ArchiveEntry | undefined {
-  const found = entries.find((entry) => entry.path === path)
-  // A hard link names an entry before it, so this ends.
-  if (found?.type === 'hardlink') return fileAt(entries, found.target ?? '')
+  let wanted = path
+  let found: ArchiveEntry | undefined
+  // A hard link names an entry before it, and that may be a link as well: one walk back finds them all.
+  for (const entry of entries.toReversed()) {
+    if (entry.path !== wanted) continue
+    found = entry
+    if (entry.type !== 'hardlink') break
+    wanted = entry.target ?? ''
+  }
   return found?.type === 'file' ? found : undefined
 }
 
