@@ -11,6 +11,7 @@ import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
 import type { BuildRow } from '../records/builds.ts'
 import { listingOf, visibleBuild } from './build-routes.ts'
+import { readingTurn } from './reading-turn.ts'
 import { parameter } from './request.ts'
 
 export function archivedFileRoutes(hub: Hub): Router {
@@ -23,6 +24,7 @@ export function archivedFileRoutes(hub: Hub): Router {
       const detail = `${named(path)} is no file of the tarball. List its files to see what there is.`
       throw new HubError('archive.no_such_file', detail)
     }
+    using _turn = await readingTurn(response)
     await sendFile(hub, response, build, { path, file })
   })
   return routes

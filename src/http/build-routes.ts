@@ -17,6 +17,7 @@ import { readOverlayBlob } from '../overlays/overlay-history.ts'
 import type { AppRow } from '../records/apps.ts'
 import type { BuildRow } from '../records/builds.ts'
 import { principalOf } from './auth.ts'
+import { readingTurn } from './reading-turn.ts'
 import { buildJson, entryJson } from './representations.ts'
 import type { BuildMarks } from './representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseBuildNumber, query, sendPage } from './request.ts'
@@ -155,6 +156,7 @@ async function buildsOfDigest(hub: Hub, request: Request, response: Response) {
 
 async function sendTextOfFile(hub: Hub, response: Response, build: BuildRow, path: string): Promise<void> {
   const format = build.format as ArchiveFormat
+  using _turn = await readingTurn(response)
   const { content, truncated } = await readArchiveFile(
     hub.blobs.path(build.sha512),
     format,

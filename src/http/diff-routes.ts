@@ -20,6 +20,7 @@ import { principalOf } from './auth.ts'
 import { listingOf, visibleBuild, visibleBuildOf, withReleases } from './build-routes.ts'
 import type { Build } from './openapi/builds.ts'
 import type { BuildDiff, FileChange } from './openapi/diffs.ts'
+import { readingTurn } from './reading-turn.ts'
 import { entryJson } from './representations.ts'
 import { numberedPageRequest, parameter, parseBuildNumber, sendPage } from './request.ts'
 
@@ -42,7 +43,7 @@ export function diffRoutes(hub: Hub): Router {
   })
   routes.get(`${path}/files/*path`, async (request, response) => {
     const builds = await comparedBuilds(hub, request, response)
-    const text = await fileDiff(hub, builds, parameter(request, 'path'))
+    const text = await fileDiff(hub, response, builds, parameter(request, 'path'))
     // Text of somebody else's making: never anything that a browser would run.
     response.set('Content-Security-Policy', "default-src 'none'; sandbox")
     response.type('text/plain; charset=utf-8').send(text)
@@ -100,6 +101,7 @@ export async function comparison(
   response: Response,
   { from, to }: ComparedBuilds,
 ): Promise<ArchiveComparison> {
+  using _turn = await readingTurn(response)
   const controller = new AbortController()
   const abort = (): void => {
     controller.abort(new HubError('request.truncated', 'nobody waits for the answer any more'))
@@ -131,7 +133,13 @@ export function changeJson({ path, change, differs, from, to }: EntryChange): Fi
  * A file of both trees line by line, in the unified form; empty if it is the same in both. `path` is inside the top folders.
  * @throws {HubError} `archive.no_such_file`; `archive.not_text`; `archive.too_large_to_compare`.
  */
-export async function fileDiff(hub: Hub, { from, to }: ComparedBuilds, path: string): Promise<string> {
+export async function fileDiff(
+  hub: Hub,
+  response: Response,
+  { from, to }: ComparedBuilds,
+  path: string,
+): Promise<string> {
+  using _turn = await readingTurn(response)
   const [before, after] = [await textIn(hub, from, path), await textIn(hub, to, path)]
   if (before === null && after === null)
     throw new HubError('archive.no_such_file', `Neither of the builds has a file ${named(path)}.`)

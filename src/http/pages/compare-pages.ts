@@ -39,7 +39,7 @@ export function comparePages(hub: Hub): Router {
   routes.get(`${PATH}/:other/files/*path`, requireVisitor, async (request, response) => {
     const { from, to } = await comparedBuilds(hub, request, response)
     const path = parameter(request, 'path')
-    const shown = await orRefused(async () => ({ diff: await fileDiff(hub, { from, to }, path) }))
+    const shown = await orRefused(async () => ({ diff: await fileDiff(hub, response, { from, to }, path) }))
     answerPage(request, response, titleOf(to), fileDiffPage({ from, to, path, shown }))
   })
   return routes

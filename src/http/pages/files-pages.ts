@@ -14,6 +14,7 @@ import type { BuildRow } from '../../records/builds.ts'
 import { filePage, filesPage, folderAddress } from '../../web/pages/files-page.ts'
 import type { ListedEntry, Preview } from '../../web/pages/files-page.ts'
 import { listingOf, visibleBuild } from '../build-routes.ts'
+import { readingTurn } from '../reading-turn.ts'
 import { entryJson } from '../representations.ts'
 import { numberedPageRequest, parameter, query } from '../request.ts'
 import { answerPage, nextPage, requireVisitor } from './frame.ts'
@@ -68,12 +69,19 @@ async function answerFile(hub: Hub, request: Request, response: Response): Promi
     return
   }
   if (!entry) throw noSuchFile(path)
-  const preview = entry.type === 'symlink' ? linkPreview(listing, entry) : await previewOf(hub, build, entry)
+  const preview =
+    entry.type === 'symlink' ? linkPreview(listing, entry) : await previewOf(hub, response, build, entry)
   const content = filePage({ build, entry: entryJson(entry), preview, most: MOST })
   answerPage(request, response, { title: titleOf(build, path), section: 'apps' }, content)
 }
 
-async function previewOf(hub: Hub, build: BuildRow, { path, sizeBytes }: ArchiveEntry): Promise<Preview> {
+async function previewOf(
+  hub: Hub,
+  response: Response,
+  build: BuildRow,
+  { path, sizeBytes }: ArchiveEntry,
+): Promise<Preview> {
+  using _turn = await readingTurn(response)
   const archive = hub.blobs.path(build.sha512)
   const format = build.format as ArchiveFormat
   const { content, truncated } = await readArchiveFile(archive, format, path, MOST.textBytes)
