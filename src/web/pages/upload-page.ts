@@ -25,8 +25,10 @@ export interface UploadView {
 }
 
 export function uploadPage(view: UploadView): Html {
-  const { words, csrf, hubUrl } = view
-  const command = block(uploadCommand(hubUrl, words.app || 'shop'), 'The same from a terminal, or a CI')
+  const { words, apps, csrf, hubUrl } = view
+  // A link can put any text into the field, and this is there to be pasted into a shell.
+  const app = apps.includes(words.app) ? words.app : 'shop'
+  const command = block(uploadCommand(hubUrl, app), 'The same from a terminal, or a CI')
   return html`${heading('Upload a build', [['/apps', 'Apps']])}
   ${csrf === '' ? html`<p>Sign in to upload here.</p>` : uploadForm(view)}
   ${section('Without a browser', command)}`
