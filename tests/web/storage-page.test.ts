@@ -106,6 +106,8 @@ test('rules are set for the hub and for an app, and the plan that follows stands
     { app: 'none', keepNewest: '1' },
   ]
   for (const fields of wrong) expect(await send('/storage/retention', fields)).toMatch(/^4\d\d /)
+  expect(await send('/storage/retention/remove', {})).toMatch(/^400 .* can be changed, and not taken away/)
+  expect((await ada.get('/storage')).status).toBe(200)
   expect(await hub.storedFiles()).toHaveLength(3)
 })
 

@@ -2,6 +2,7 @@
 import { Router } from 'express'
 import type { Request, RequestHandler, Response } from 'express'
 import type { RetentionRules } from '../../environments/retention.ts'
+import { HubError } from '../../errors.ts'
 import type { Hub } from '../../hub.ts'
 import { storagePage } from '../../web/pages/storage-page.ts'
 import { authorize } from '../auth.ts'
@@ -31,7 +32,7 @@ export function storagePages(hub: Hub): Router {
       },
     )
   routes.post('/storage/retention', ...set('changed', rulesOfForm))
-  routes.post('/storage/retention/remove', ...set('removed', () => null))
+  routes.post('/storage/retention/remove', ...set('removed', noRules))
   return routes
 }
 
@@ -55,6 +56,12 @@ async function answerStorage(
     now: hub.clock.now(),
   })
   answerPage(request, response, { title: 'Storage', section: 'storage', ...refused }, content)
+}
+
+/** An app goes by those of the hub then, which has to have some. @throws {HubError} `request.invalid`. */
+function noRules(request: Request): null {
+  if (fieldsOf(request)['app'] !== undefined) return null
+  throw new HubError('request.invalid', 'the rules of the hub can be changed, and not taken away')
 }
 
 /** A field that says nothing is no rule. @throws {HubError} `request.invalid`. */
