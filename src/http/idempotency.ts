@@ -133,7 +133,7 @@ function rememberAnswer(
 }
 
 /** What is shown once and stored nowhere: a repeated answer has null for it. */
-const SHOWN_ONCE = ['token', 'link']
+const SHOWN_ONCE = ['token', 'link', 'secret']
 
 /** The JSON to keep. */
 function withoutSecret(body: unknown): string {

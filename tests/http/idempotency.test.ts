@@ -93,6 +93,18 @@ test('making a token again under one key makes no second one, and its secret is 
   expect(again.body).toMatchObject({ id: first.body.id, token: null })
 })
 
+test('making a webhook again under one key makes no second one, and its secret is kept nowhere', async () => {
+  const make = async () =>
+    await hub
+      .as()
+      .post('/api/v1/webhooks')
+      .set('Idempotency-Key', 'hook')
+      .send({ url: 'http://localhost:9/' })
+  const [first, again] = [await make(), await make()]
+  expect(first.body.secret).toMatch(/^whsec_/)
+  expect(again.body).toMatchObject({ id: first.body.id, secret: null })
+})
+
 describe('answers', () => {
   test('are forgotten after a day', async () => {
     await using own = await createTestHub()
