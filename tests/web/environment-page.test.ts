@@ -2,11 +2,10 @@
 import { expect, test } from 'vitest'
 import type { Grant } from '../../src/access/rights.ts'
 import { signedInAs } from '../support/browser.ts'
-import type { Browser } from '../support/browser.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { textOf } from './support.ts'
+import { sendForm, textOf } from './support.ts'
 
 const HOSTILE = '</bdi><script>alert(1)</script>" onload="alert(1)'
 const EVERYWHERE = { apps: null, environments: null }
@@ -15,14 +14,6 @@ const grant = (role: Grant['role'], reach: Partial<Grant> = {}): Grant => ({ rol
 async function upload(hub: TestHub, build: number, app = 'shop'): Promise<void> {
   const fields = { build: String(build), version: '1.0.0' }
   expect((await hub.upload(app, tarball({ [`${app}/run`]: String(build) }), fields)).status).toBe(201)
-}
-
-async function submit(hub: TestHub, who: Browser, address: string, fields: Readonly<Record<string, string>>) {
-  return await who.agent
-    .post(address)
-    .set({ Origin: hub.url, 'Sec-Fetch-Site': 'same-origin', Accept: 'text/html' })
-    .type('form')
-    .send({ csrf: await who.csrf(), ...fields })
 }
 
 const linksTo = (text: string, start: string) =>
@@ -124,12 +115,12 @@ test('a hold is lifted with a reason by who may promote where it binds', async (
   expect(page).toContain(`action="${address(here)}"`)
   expect(page).toContain('<summary aria-label="Lift… shop">Lift…</summary>')
   expect(page).not.toContain(address(everywhere))
-  expect((await submit(hub, ada, address(everywhere), { reason: 'mended' })).status).toBe(403)
-  const without = await submit(hub, ada, address(here), { reason: '' })
+  expect((await sendForm(hub, ada, address(everywhere), { reason: 'mended' })).status).toBe(403)
+  const without = await sendForm(hub, ada, address(here), { reason: '' })
   expect([without.status, without.text.includes('say why')]).toEqual([400, true])
-  const forged = await submit(hub, ada, address(here), { csrf: 'x', reason: 'mended' })
+  const forged = await sendForm(hub, ada, address(here), { csrf: 'x', reason: 'mended' })
   expect([forged.status, forged.text.includes('auth.csrf')]).toEqual([403, true])
-  const done = await submit(hub, ada, address(here), { reason: 'mended' })
+  const done = await sendForm(hub, ada, address(here), { reason: 'mended' })
   expect([done.status, done.headers['location']]).toEqual([303, '/environments/production?done=lifted'])
   expect((await ada.get('/environments/production')).text).not.toContain(address(here))
   expect((await hub.as().get('/api/v1/holds?state=all')).body).toMatchObject({
@@ -253,11 +244,11 @@ test('an administrator changes the policy, and what is refused can be mended', a
     ...{ version: '0', promote: 'request', commit: 'unit, lint', acceptance: 'smoke', schema: 'reversible' },
     ...{ approvals: '2', 'approve-approver': 'yes', 'override-administrator': 'yes', soak: '2h' },
   }
-  const refused = await submit(hub, ada, address, { ...wanted, soak: 'a while' })
+  const refused = await sendForm(hub, ada, address, { ...wanted, soak: 'a while' })
   expect(refused.status).toBe(400)
   expect(refused.text).toMatch(/class="notice refused"[^]*soak/)
   expect(refused.text).toMatch(/<details class="fold" open>[^]*name="soak"\s+value="a while"/)
-  const done = await submit(hub, ada, address, wanted)
+  const done = await sendForm(hub, ada, address, wanted)
   expect([done.status, done.headers['location']]).toEqual([303, '/environments/production?done=changed'])
   const policy = async () => (await hub.as().get('/api/v1/environments/production/policy')).body as object
   expect(await policy()).toMatchObject({
@@ -267,10 +258,10 @@ test('an administrator changes the policy, and what is refused can be mended', a
     override: { roles: ['administrator'] },
   })
   // It was made from a version that holds no more.
-  const late = await submit(hub, ada, address, { ...wanted, soak: '3h' })
+  const late = await sendForm(hub, ada, address, { ...wanted, soak: '3h' })
   expect(late.status).toBe(409)
   expect(late.text).toContain('version 1 of the policy holds in production')
-  const unmeetable = await submit(hub, ada, address, { ...wanted, version: '1', 'approve-approver': '' })
+  const unmeetable = await sendForm(hub, ada, address, { ...wanted, version: '1', 'approve-approver': '' })
   expect(unmeetable.status).toBe(422)
   expect(await policy()).toMatchObject({ version: 1, soak: '2h' })
 })
@@ -288,10 +279,10 @@ test('an administrator sets a freeze and ends it; others see neither form', asyn
     timeZone: 'UTC',
     reason: HOSTILE,
   }
-  const wrong = await submit(hub, ada, address, { ...freeze, timeZone: 'Mars/Olympus' })
+  const wrong = await sendForm(hub, ada, address, { ...freeze, timeZone: 'Mars/Olympus' })
   expect(wrong.status).toBe(400)
   expect(wrong.text).toContain('value="Mars/Olympus"')
-  expect((await submit(hub, ada, address, freeze)).status).toBe(303)
+  expect((await sendForm(hub, ada, address, freeze)).status).toBe(303)
   const { text } = await ada.agent.get('/environments/production')
   expect(text).toMatch(/class="state held"><span[^>]*><\/span>frozen/)
   expect(text).not.toContain('<script>alert')
@@ -300,7 +291,7 @@ test('an administrator sets a freeze and ends it; others see neither form', asyn
   const seen = await rita.agent.get('/environments/production')
   expect(seen.text).toContain('frozen')
   expect(seen.text).not.toContain(`action="${address}"`)
-  expect((await submit(hub, rita, address, { version: '1', freeze: '0' })).status).toBe(403)
-  expect((await submit(hub, ada, address, { version: '1', freeze: '0' })).status).toBe(303)
+  expect((await sendForm(hub, rita, address, { version: '1', freeze: '0' })).status).toBe(403)
+  expect((await sendForm(hub, ada, address, { version: '1', freeze: '0' })).status).toBe(303)
   expect((await ada.agent.get('/environments/production')).text).not.toContain('state held')
 })

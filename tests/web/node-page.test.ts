@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest'
 import type { Grant } from '../../src/access/rights.ts'
 import { signedInAs } from '../support/browser.ts'
-import type { Browser } from '../support/browser.ts'
 import { reportOf } from '../support/node-reports.ts'
 import { CPV, POINT, announcementOf, enrolNode, pointsOf } from '../support/restore-points.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
+import { sendForm } from './support.ts'
 
 const EVERYWHERE = { apps: null, environments: null }
 const grant = (role: Grant['role'], reach: Partial<Grant> = {}): Grant => ({ role, ...EVERYWHERE, ...reach })
@@ -33,14 +33,6 @@ async function hubWithPoint(hub: TestHub): Promise<void> {
   await points.put(DUMP)
   expect((await points.complete()).status).toBe(200)
   await report(hub, 'web1', token, 'app-hub/shop-1.0.0_p2')
-}
-
-async function submit(hub: TestHub, who: Browser, address: string, fields: Readonly<Record<string, string>>) {
-  return await who.agent
-    .post(address)
-    .set({ Origin: hub.url, 'Sec-Fetch-Site': 'same-origin', Accept: 'text/html' })
-    .type('form')
-    .send({ csrf: await who.csrf(), ...fields })
 }
 
 const nodesOf = (text: string) => [...text.matchAll(/href="\/nodes\/(\w+)"><bdi>/g)].map(([, name]) => name)
@@ -115,13 +107,13 @@ test('a rollback is previewed, confirmed by the name of the node, and taken back
 
   const fields = { app: 'shop', restorePoint: POINT, withDump: 'true', force: 'false' }
   for (const confirm of ['', 'web', 'WEB1']) {
-    const refused = await submit(hub, ada, '/nodes/web1/rollback', { ...fields, confirm })
+    const refused = await sendForm(hub, ada, '/nodes/web1/rollback', { ...fields, confirm })
     expect(refused.status).toBe(400)
     expect(refused.text).toContain('type the name of the node, web1, to confirm it')
     expect(refused.text).toContain('name="withDump" value="true"')
   }
   expect((await hub.as().get('/api/v1/rollbacks')).body).toMatchObject({ items: [] })
-  const done = await submit(hub, ada, '/nodes/web1/rollback', { ...fields, confirm: 'web1' })
+  const done = await sendForm(hub, ada, '/nodes/web1/rollback', { ...fields, confirm: 'web1' })
   expect([done.status, done.headers['location']]).toEqual([303, '/nodes/web1?done=rolled-back'])
   expect((await hub.as().get('/api/v1/rollbacks')).body).toMatchObject({
     items: [{ node: 'web1', restorePoint: POINT, withDump: true, force: false, requestedBy: 'ada' }],
@@ -134,7 +126,7 @@ test('a rollback is previewed, confirmed by the name of the node, and taken back
   const page = (await ada.get('/nodes/web1')).text
   expect(page).toContain('waits for the node')
   const cancel = /action="(\/nodes\/web1\/rollbacks\/rbk_\w+\/cancel)"/.exec(page)?.[1] ?? ''
-  expect((await submit(hub, ada, cancel, {})).headers['location']).toBe('/nodes/web1?done=cancelled')
+  expect((await sendForm(hub, ada, cancel, {})).headers['location']).toBe('/nodes/web1?done=cancelled')
   expect((await hub.as().get('/api/v1/rollbacks')).body).toMatchObject({
     items: [{ state: 'cancelled', detail: 'by ada' }],
   })
@@ -154,7 +146,7 @@ test('who sees the inventory sees neither what a node keeps nor a way to send it
   const link = `/nodes/web1/rollback?app=shop&restorePoint=${POINT}`
   expect((await reader.agent.get(link).set('Accept', 'text/html')).status).toBe(403)
   const fields = { app: 'shop', restorePoint: POINT, confirm: 'web1' }
-  expect((await submit(hub, reader, '/nodes/web1/rollback', fields)).status).toBe(403)
+  expect((await sendForm(hub, reader, '/nodes/web1/rollback', fields)).status).toBe(403)
   expect((await hub.as().get('/api/v1/rollbacks')).body).toMatchObject({ items: [] })
   const developer = await signedInAs(hub, 'dev', [grant('developer', { apps: ['shop'] })])
   expect((await developer.agent.get('/nodes').set('Accept', 'text/html')).status).toBe(403)

@@ -7,6 +7,7 @@ import { send } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
+import { sendForm } from './support.ts'
 
 const HOSTILE = '<script>alert(1)</script>" onload="alert(1)'
 const EVERYWHERE = { apps: null, environments: null }
@@ -31,15 +32,6 @@ async function ask(who: Browser, body: object = { app: 'shop', build: 1 }): Prom
   return `/promotions/${(reply.body as { id: string }).id}`
 }
 
-async function submit(who: Browser, address: string, fields: Readonly<Record<string, string>>) {
-  const origin = new URL((await who.get('/')).request.url).origin
-  return await who.agent
-    .post(address)
-    .set({ Origin: origin, 'Sec-Fetch-Site': 'same-origin', Accept: 'text/html' })
-    .type('form')
-    .send({ csrf: await who.csrf(), ...fields })
-}
-
 test('without promotions the list says what to type', async () => {
   await using hub = await createTestHub()
   const { status, text } = await hub.as().get('/promotions')
@@ -62,7 +54,7 @@ test('whoever asked for it reads on the page that somebody else approves, who th
   expect((await ada.get('/promotions?state=open')).text).toContain(`href="${address}"`)
   expect((await ada.get('/promotions?state=ended')).text).not.toContain(address)
 
-  const refused = await submit(ada, `${address}/approve`, { comment: '' })
+  const refused = await sendForm(hub, ada, `${address}/approve`, { comment: '' })
   expect(refused.status).toBe(403)
   expect(refused.text).toContain('<div class="notice refused" role="alert">')
   expect(refused.text).toContain('somebody else must approve it')
@@ -70,7 +62,7 @@ test('whoever asked for it reads on the page that somebody else approves, who th
   const atBob = (await bob.get(address)).text
   expect(atBob).toContain(`action="${address}/approve"`)
   expect(atBob).not.toContain(`action="${address}/cancel"`)
-  const approved = await submit(bob, `${address}/approve`, { comment: HOSTILE })
+  const approved = await sendForm(hub, bob, `${address}/approve`, { comment: HOSTILE })
   expect([approved.status, approved.headers['location']]).toEqual([303, `${address}?done=approved`])
   const after = (await bob.get(`${address}?done=approved`)).text
   expect(after).toContain('You have approved it.')
@@ -89,14 +81,14 @@ test('rejecting and cancelling ask for a reason, which the page then shows', asy
     ['cancel', 'Cancelled'],
   ] as const) {
     const address = await ask(ada)
-    const without = await submit(ada, `${address}/${verb}`, { reason: ' ' })
+    const without = await sendForm(hub, ada, `${address}/${verb}`, { reason: ' ' })
     expect(without.status).toBe(400)
     expect(without.text).toContain('say why')
     expect((await ada.get(address)).text).toContain('awaiting approval')
-    const done = await submit(ada, `${address}/${verb}`, { reason: 'orders are <b>charged</b>' })
+    const done = await sendForm(hub, ada, `${address}/${verb}`, { reason: 'orders are <b>charged</b>' })
     expect(done.status).toBe(303)
     expect((await ada.get(address)).text).toContain(`${word} by ada: orders are &lt;b&gt;charged&lt;/b&gt;`)
-    const again = await submit(ada, `${address}/${verb}`, { reason: 'once more' })
+    const again = await sendForm(hub, ada, `${address}/${verb}`, { reason: 'once more' })
     expect(again.status).toBe(409)
     expect(again.text).toContain('ask for a new one')
   }
@@ -110,7 +102,7 @@ test('a form counts only from a page of the session, and a token sends none', as
     await signedInAs(hub, 'bob', [grant('approver')]),
   ]
   const address = await ask(ada)
-  const forged = await submit(bob, `${address}/approve`, { csrf: await ada.csrf() })
+  const forged = await sendForm(hub, bob, `${address}/approve`, { csrf: await ada.csrf() })
   expect([forged.status, forged.type]).toEqual([403, 'text/html'])
   expect(forged.text).toContain('auth.csrf')
   const byToken = await hub.as().post(`${address}/reject`).type('form').send({ reason: 'no' })
@@ -142,7 +134,7 @@ test('people see what they may see, and decide where they may', async () => {
   expect([hidden.status, hidden.text.includes('promotion.unknown')]).toEqual([404, true])
   const elsewhere = await signedInAs(hub, 'eve', [grant('approver', { environments: ['staging'] })])
   expect((await elsewhere.get(address)).text).not.toContain('<form class="action"')
-  expect((await submit(elsewhere, `${address}/approve`, {})).status).toBe(403)
+  expect((await sendForm(hub, elsewhere, `${address}/approve`, {})).status).toBe(403)
 })
 
 test('a release set shows its members, with the rules of each, and an emergency is seen as one', async () => {
