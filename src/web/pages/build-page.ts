@@ -31,7 +31,7 @@ import type { Eligibility } from './eligibility-part.ts'
 import { compareAddress } from './compare-page.ts'
 import { filesAddress } from './files-page.ts'
 import { road } from './road.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, stateOfCheck } from './words.ts'
 
 export interface BuildView extends Omit<Lineage, 'build' | 'now'> {
   readonly build: Build
@@ -120,10 +120,6 @@ function factsOf(build: Build, now: Date): Html {
   ])
 }
 
-const CHECK_TONES: Readonly<Record<Check['status'], Tone>> = {
-  ...{ passed: 'good', failed: 'bad', running: 'waiting', skipped: 'quiet' },
-}
-
 function checksOf({ app, build }: Build, checks: readonly Check[], now: Date): Html {
   const columns = [
     { title: 'Stage', cell: ({ stage }: Check) => stage },
@@ -135,7 +131,7 @@ function checksOf({ app, build }: Build, checks: readonly Check[], now: Date): H
     {
       title: 'Result',
       cell: ({ status, counts }: Check) =>
-        html`${state(CHECK_TONES[status], status)}
+        html`${stateOfCheck(status)}
         ${!counts && html`<span class="beside">run again since</span>`}`,
     },
     { title: 'Tests', cell: ({ reports }: Check) => reports.map(reportOf) },

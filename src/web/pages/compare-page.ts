@@ -1,5 +1,6 @@
 /** What a build has otherwise than another of its app. */
 import type { Build } from '../../http/openapi/builds.ts'
+import type { Check } from '../../http/openapi/checks.ts'
 import type { BuildDiff, FileChange } from '../../http/openapi/diffs.ts'
 import {
   choice,
@@ -17,10 +18,9 @@ import {
   theirs,
   time,
 } from '../components.ts'
-import type { Tone } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html, HtmlValue } from '../html.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, stateOfCheck } from './words.ts'
 
 type OfBuild = Pick<Build, 'app' | 'build'>
 
@@ -119,14 +119,8 @@ function factTable({ diff: { from, to, checks }, now }: CompareView): Html {
   return table('Facts of both builds', columns, rows, html``)
 }
 
-const CHECK_TONES: Readonly<Record<string, Tone>> = {
-  ...{ passed: 'good', failed: 'bad', running: 'waiting', skipped: 'quiet' },
-}
-
-function checkState(status: string | null): Html {
-  return status === null
-    ? html`<span class="none">not reported</span>`
-    : state(CHECK_TONES[status] ?? 'quiet', status)
+function checkState(status: Check['status'] | null): Html {
+  return status === null ? html`<span class="none">not reported</span>` : stateOfCheck(status)
 }
 
 function dependencies({ dependencies: { runtime, build } }: BuildDiff): Html {

@@ -1,5 +1,6 @@
 /** The words that several pages have for the same thing, and where it has its page. */
 import type { Grant } from '../../access/rights.ts'
+import type { Check } from '../../http/openapi/checks.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { Promotion } from '../../http/openapi/promotions.ts'
 import { state } from '../components.ts'
@@ -25,6 +26,14 @@ const TONES: Readonly<Record<Promotion['state'], Tone>> = {
 export function stateOfPromotion({ state: at, overrideReason }: Promotion): Html {
   const word = at.replace('_', ' ')
   return overrideReason === null ? state(TONES[at], word) : state('urgent', `emergency: ${word}`)
+}
+
+const CHECK_TONES: Readonly<Record<Check['status'], Tone>> = {
+  ...{ passed: 'good', failed: 'bad', running: 'waiting', skipped: 'quiet' },
+}
+
+export function stateOfCheck(status: Check['status']): Html {
+  return state(CHECK_TONES[status], status)
 }
 
 /** What is held: `build 45 yanked`, `build 45 and newer held`, `all builds held`. */
