@@ -75,7 +75,10 @@ export interface Share {
   readonly shown: Html
 }
 
-/** What a whole is made of, as one bar whose parts are named below it, largest first. Five colours; the rest goes together. */
+/**
+ * What a whole is made of, as one bar whose parts are named below it, largest first. Each of the first five has a
+ * colour of its own; the others share one.
+ */
 export function shares(label: string, parts: readonly Share[]): Html {
   const sorted = parts.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value)
   const whole = Math.max(

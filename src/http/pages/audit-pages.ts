@@ -15,9 +15,7 @@ import type { Refusal } from './frame.ts'
 /** A long chain is followed on without whoever asked for it. */
 const PATIENCE_MS = 5000
 
-const FILTERS = [
-  ...['actor', 'type', 'app', 'build', 'environment', 'node', 'subject', 'since', 'until', 'limit'],
-]
+const FILTERS = ['actor', 'type', 'app', 'build', 'environment', 'node', 'subject', 'since', 'until', 'limit']
 
 export function auditPages(hub: Hub): Router {
   const routes = Router()

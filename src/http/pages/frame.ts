@@ -152,7 +152,6 @@ const DONE = {
   withdrawn: 'It is withdrawn.',
   'rolled-back': 'The node will go back at its next contact.',
   archived: 'It is archived.',
-  created: 'It is there.',
   changed: 'It is changed.',
   removed: 'It is gone.',
   sent: 'It is sent again.',
