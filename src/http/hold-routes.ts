@@ -156,7 +156,7 @@ async function sendHolds(
 }
 
 /** @throws {HubError} `hold.unknown`, also for one of an app, or in an environment, that the asker may not see. */
-export async function visibleHold(hub: Hub, request: Request, response: Response): Promise<HeldBuild> {
+async function visibleHold(hub: Hub, request: Request, response: Response): Promise<HeldBuild> {
   const principal = principalOf(response)
   const hold = await findHold(hub, parameter(request, 'hold'))
   if (

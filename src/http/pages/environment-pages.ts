@@ -3,7 +3,6 @@ import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { may } from '../../access/rights.ts'
 import { currentPolicy } from '../../environments/environment-policy.ts'
-import { liftHold } from '../../environments/holds.ts'
 import type { Hub } from '../../hub.ts'
 import { diffRevision } from '../../overlays/diff-revision.ts'
 import { environmentPage, environmentsPage } from '../../web/pages/environment-page.ts'
@@ -11,7 +10,7 @@ import type { PolicyFields } from '../../web/pages/policy-part.ts'
 import { revisionPage, revisionsPage } from '../../web/pages/revision-page.ts'
 import { authorize, principalOf } from '../auth.ts'
 import { findRevision, listedEnvironments, listedReleases, readable, seen } from '../environment-routes.ts'
-import { demandPromotion, liftSchema, visibleHold } from '../hold-routes.ts'
+import { liftSchema, liftVisible, mayPromote } from '../hold-routes.ts'
 import { policyJson } from '../policy-routes.ts'
 import { environmentJson, holdJson, releaseJson, revisionJson } from '../representations.ts'
 import { numberedPageRequest, parseWith } from '../request.ts'
@@ -61,10 +60,8 @@ export function environmentPages(hub: Hub): Router {
       hub,
       async (request, response) => {
         const { name } = seen(hub, request, response).environment
-        const hold = await visibleHold(hub, request, response)
-        const by = demandPromotion(hub, response, hold)
-        const { reason } = parseWith(liftSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
-        await liftHold(hub, { id: hold.id, reason, by, dryRun: false })
+        const said = parseWith(liftSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
+        await liftVisible(hub, request, response, said)
         return [`/environments/${encodeURIComponent(name)}`, 'lifted']
       },
       async (request, response, refused) => {
@@ -106,7 +103,6 @@ async function answerEnvironment(
   const releases = await listedReleases(hub, request, response)
   const wanted = { app: null, environment: name, sight, open: true }
   const holds = await hub.records.holds.list(wanted, { limit: SHOWN_HOLDS, cursor: null })
-  const names = hub.config.environments.map((each) => each.name)
   const content = environmentPage({
     environment: environmentJson(hub, environment, policy),
     policy: policyJson(name, policy),
@@ -118,12 +114,7 @@ async function answerEnvironment(
     revisions: await newestRevisions(hub, response, name),
     holds: holds.items.map((hold) => ({
       ...holdJson(hold),
-      // What is held everywhere is lifted by who may promote everywhere.
-      mayLift:
-        csrf !== '' &&
-        (hold.environment === null ? names : [hold.environment]).every((where) =>
-          may(principal, { to: 'promote', app: hold.app, environment: where }),
-        ),
+      mayLift: csrf !== '' && mayPromote(hub, principal, hold),
     })),
     hubUrl: hub.config.publicUrl,
     csrf,
