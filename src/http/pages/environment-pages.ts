@@ -8,6 +8,7 @@ import { diffRevision } from '../../overlays/diff-revision.ts'
 import { environmentPage, environmentsPage } from '../../web/pages/environment-page.ts'
 import type { PolicyFields } from '../../web/pages/policy-part.ts'
 import { revisionPage, revisionsPage } from '../../web/pages/revision-page.ts'
+import { environmentAddress } from '../../web/pages/words.ts'
 import { authorize, principalOf } from '../auth.ts'
 import { findRevision, listedEnvironments, listedReleases, readable, seen } from '../environment-routes.ts'
 import { liftSchema, liftVisible, mayPromote } from '../hold-routes.ts'
@@ -62,7 +63,7 @@ export function environmentPages(hub: Hub): Router {
         const { name } = seen(hub, request, response).environment
         const said = parseWith(liftSchema, { reason: fieldsOf(request)['reason'] ?? '' }, 'the form')
         await liftVisible(hub, request, response, said)
-        return [`/environments/${encodeURIComponent(name)}`, 'lifted']
+        return [environmentAddress(name), 'lifted']
       },
       async (request, response, refused) => {
         await answerEnvironment(hub, request, response, refused)
@@ -77,7 +78,7 @@ export function environmentPages(hub: Hub): Router {
         const { name } = seen(hub, request, response).environment
         const { name: by } = authorize(response, { to: 'administer' })
         await setPolicyByForm(hub, name, fieldsOf(request), by)
-        return [`/environments/${encodeURIComponent(name)}`, 'changed']
+        return [environmentAddress(name), 'changed']
       },
       async (request, response, refused) => {
         await answerEnvironment(hub, request, response, refused, fieldsOf(request))

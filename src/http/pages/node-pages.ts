@@ -9,6 +9,7 @@ import type { RequestedRollback } from '../../nodes/roll-back.ts'
 import { nodePage, nodesPage } from '../../web/pages/node-page.ts'
 import type { ShownPoint } from '../../web/pages/node-page.ts'
 import { rollbackPage } from '../../web/pages/rollback-page.ts'
+import { nodeAddress } from '../../web/pages/words.ts'
 import { authorize, principalOf } from '../auth.ts'
 import { environmentsSeen, listedNodes, visibleNode, wholeNodeJson } from '../node-routes.ts'
 import { nodeStatusJson, pointJson, rollbackJson } from '../representations.ts'
@@ -66,7 +67,7 @@ export function nodePages(hub: Hub): Router {
           throw new HubError('request.invalid', `type the name of the node, ${node}, to confirm it`)
         const wish = wishOf(node, (name) => fieldsOf(request)[name] ?? '')
         await requestRollback(hub, { ...wish, by, dryRun: false })
-        return [addressOf(node), 'rolled-back']
+        return [nodeAddress(node), 'rolled-back']
       },
       async (request, response, refused) => {
         await answerRollback(hub, request, response, (name) => fieldsOf(request)[name] ?? '', refused)
@@ -81,7 +82,7 @@ export function nodePages(hub: Hub): Router {
         const { name } = authorize(response, { to: 'administer' })
         const { id, node } = await findRollback(hub, parameter(request, 'rollback'))
         await endRollback(hub, id, { state: 'cancelled', detail: `by ${name}` })
-        return [addressOf(node), 'cancelled']
+        return [nodeAddress(node), 'cancelled']
       },
       async (request, response, refused) => {
         await answerNode(hub, request, response, refused)
@@ -171,8 +172,4 @@ function wishOf(node: string, field: (name: string) => string) {
     'the rollback',
   )
   return { ...wish, point }
-}
-
-function addressOf(node: string): string {
-  return `/nodes/${encodeURIComponent(node)}`
 }

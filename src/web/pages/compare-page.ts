@@ -20,7 +20,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html, HtmlValue } from '../html.ts'
-import { buildAddress, stateOfCheck } from './words.ts'
+import { buildAddress, inAddress, stateOfCheck, wayToBuild } from './words.ts'
 
 type OfBuild = Pick<Build, 'app' | 'build'>
 
@@ -38,7 +38,7 @@ export interface CompareView {
 export function comparePage(view: CompareView): Html {
   const { from, to, recipe, ebuild } = view.diff
   const title = html`Build ${to.build} compared with ${from.build}`
-  return html`${heading(title, wayTo(to))} ${chooser(to, view.choices, from.build)} ${summary(view.diff)}
+  return html`${heading(title, wayToBuild(to))} ${chooser(to, view.choices, from.build)} ${summary(view.diff)}
   ${section('Facts', factTable(view))} ${section('Dependencies', dependencies(view.diff))}
   ${section('Recipe', recipe === '' ? same('The recipe is the same.') : diff(recipe, 'portage-hub.yaml'))}
   ${section('Ebuild', ebuild === '' ? same('The ebuild is the same.') : diff(ebuild, `${to.pn}.ebuild`))}
@@ -51,7 +51,7 @@ export function chooseComparisonPage(build: OfBuild, choices: readonly Choice[])
     'There is no other build of this app yet.',
     `portage-hub push ${build.app} build/${build.app}.tar.gz`,
   )
-  return html`${heading(html`Compare build ${build.build}`, wayTo(build))}
+  return html`${heading(html`Compare build ${build.build}`, wayToBuild(build))}
   ${choices.length === 0 ? nothing : chooser(build, choices, choices[0]?.[0] ?? 0)}`
 }
 
@@ -208,7 +208,10 @@ export interface FileDiffView {
 
 /** One file of both; the page before takes its difference from here. */
 export function fileDiffPage({ from, to, path, shown }: FileDiffView): Html {
-  const way = [...wayTo(to), [comparisonAddress(to, from), `compared with ${String(from.build)}`] as const]
+  const way = [
+    ...wayToBuild(to),
+    [comparisonAddress(to, from), `compared with ${String(from.build)}`] as const,
+  ]
   const content =
     'refused' in shown
       ? html`<p>${theirs(shown.refused)}</p>`
@@ -228,13 +231,5 @@ export function comparisonAddress(to: OfBuild, from: Pick<OfBuild, 'build'>): st
 }
 
 function fileDiffAddress(to: OfBuild, from: OfBuild, path: string): string {
-  return `${comparisonAddress(to, from)}/files/${path.split('/').map(encodeURIComponent).join('/')}`
-}
-
-function wayTo(build: OfBuild): readonly (readonly [string, string])[] {
-  return [
-    ['/apps', 'Apps'],
-    [`/apps/${encodeURIComponent(build.app)}`, build.app],
-    [buildAddress(build), `build ${String(build.build)}`],
-  ]
+  return `${comparisonAddress(to, from)}/files/${inAddress(path)}`
 }

@@ -3,6 +3,7 @@ import type { NodeStatusAnswer } from '../../http/openapi/nodes.ts'
 import { action, block, choice, field, heading, section, state, theirs } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { nodeAddress } from './words.ts'
 
 /** How long a token is good. */
 const LIFETIMES = [
@@ -122,7 +123,7 @@ function arrivalOf({ arrived, isOver, node }: Enrolment): Html {
       ${state('waiting', 'waiting')}
       ${node === null ? 'No machine has come yet.' : html`${theirs(node)} has not come yet.`}
     </p>`
-  const link = html`<a href="/nodes/${encodeURIComponent(arrived.name)}">${theirs(arrived.name)}</a>`
+  const link = html`<a href="${nodeAddress(arrived.name)}">${theirs(arrived.name)}</a>`
   return arrived.reportedAt === null
     ? html`<p>
         ${state('waiting', 'enrolled')} ${link} is a node now. Its first report comes after its first sync.

@@ -20,7 +20,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, environmentAddress } from './words.ts'
 import { policyPart } from './policy-part.ts'
 import type { PolicyView } from './policy-part.ts'
 import { historyAddress, revisionTable } from './revision-page.ts'
@@ -85,10 +85,6 @@ export function environmentPage(whole: WholeEnvironment): Html {
     ${section('Holds', table('Holds', holdColumns(whole), whole.holds, empty('Nothing is held here.')))}
     <div id="policy">${section('Policy', policyPart(whole))}</div>
     ${section('Make a machine a node of it', pointing(whole))}`
-}
-
-export function environmentAddress(name: string): string {
-  return `/environments/${encodeURIComponent(name)}`
 }
 
 function environmentFacts({ name, overlay, signingKey, anonymousRead }: Environment, mayRead: boolean): Html {

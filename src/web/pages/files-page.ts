@@ -18,7 +18,7 @@ import {
 import { html } from '../html.ts'
 import type { Html, HtmlValue } from '../html.ts'
 import { languageOf } from './language-of.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, inAddress, wayToBuild } from './words.ts'
 
 interface OfBuild {
   readonly app: string
@@ -205,15 +205,9 @@ function rawAddress(build: OfBuild, path: string): string {
   return `/api/v1${buildAddress(build)}/raw/${inAddress(path)}`
 }
 
-function inAddress(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
-}
-
 function wayTo(build: OfBuild, folders: readonly string[]): readonly (readonly [string, string])[] {
   return [
-    ['/apps', 'Apps'],
-    [`/apps/${encodeURIComponent(build.app)}`, build.app],
-    [buildAddress(build), `build ${String(build.build)}`],
+    ...wayToBuild(build),
     [filesAddress(build), 'Files'],
     ...folders.map((name, at) => [folderAddress(build, folders.slice(0, at + 1).join('/')), name] as const),
   ]

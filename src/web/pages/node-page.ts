@@ -22,7 +22,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, environmentAddress, nodeAddress } from './words.ts'
 
 type Package = NodeStatusAnswer['packages'][number]
 
@@ -147,10 +147,6 @@ export function nodePage(shown: ShownNode): Html {
   ${live('node', nodeAddress(node.name), OF_A_NODE, content)}`
 }
 
-export function nodeAddress(name: string): string {
-  return `/nodes/${encodeURIComponent(name)}`
-}
-
 function noReport(): Html {
   return empty('It has reported nothing yet. On the node:', 'hub-node report')
 }
@@ -159,10 +155,7 @@ function nodeFacts(node: WholeNode, now: Date): Html {
   const { environment, report, syncedCommit, notSeenSince, neverRehearsed } = node
   return html`${facts([
     ['State', nodeState(node)],
-    [
-      'Environment',
-      html`<a href="/environments/${encodeURIComponent(environment)}">${theirs(environment)}</a>`,
-    ],
+    ['Environment', html`<a href="${environmentAddress(environment)}">${theirs(environment)}</a>`],
     ['Last report', time(node.reportedAt, now)],
     ['Not seen since', notSeenSince !== null && time(notSeenSince, now)],
     ['Synced', syncedCommit !== null && digest(syncedCommit)],

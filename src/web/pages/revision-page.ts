@@ -5,6 +5,7 @@ import { unifiedDiff } from '../../overlays/unified-diff.ts'
 import { diff, digest, empty, facts, heading, pager, section, table, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { environmentAddress } from './words.ts'
 
 export interface RevisionList {
   readonly environment: string
@@ -70,13 +71,13 @@ function revisionAddress({ environment, revision }: Revision): string {
 }
 
 export function historyAddress(environment: string): string {
-  return `/environments/${encodeURIComponent(environment)}/revisions`
+  return `${environmentAddress(environment)}/revisions`
 }
 
 function wayTo(environment: string): readonly (readonly [string, string])[] {
   return [
     ['/environments', 'Environments'],
-    [`/environments/${encodeURIComponent(environment)}`, environment],
+    [environmentAddress(environment), environment],
     [historyAddress(environment), 'Overlay'],
   ]
 }

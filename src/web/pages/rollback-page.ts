@@ -3,6 +3,7 @@ import type { RollbackPreview } from '../../nodes/roll-back.ts'
 import { action, choice, facts, field, heading, section, state, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { nodeAddress } from './words.ts'
 
 export interface ShownRollback {
   readonly wish: {
@@ -22,7 +23,7 @@ export interface ShownRollback {
 
 export function rollbackPage({ wish, preview, csrf, now }: ShownRollback): Html {
   const { node, app } = wish
-  const address = `/nodes/${encodeURIComponent(node)}`
+  const address = nodeAddress(node)
   const way = [
     ['/nodes', 'Nodes'],
     [address, node],

@@ -26,7 +26,7 @@ import {
 import { shares } from '../chart.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
-import { buildAddress } from './words.ts'
+import { buildAddress, nodeAddress } from './words.ts'
 
 type Rules = Pick<RetentionRulesAnswer, 'keepNewest' | 'keepDays' | 'keepRevisions'>
 type OwnRules = Rules & { readonly app: string; readonly setBy: string; readonly setAt: string }
@@ -112,7 +112,7 @@ function nodeTables({ nodes }: Storage): Html {
   const columns = [
     {
       title: 'Node',
-      cell: ({ node }: NodeUsage) => html`<a href="/nodes/${encodeURIComponent(node)}">${theirs(node)}</a>`,
+      cell: ({ node }: NodeUsage) => html`<a href="${nodeAddress(node)}">${theirs(node)}</a>`,
     },
     { title: 'Environment', cell: ({ environment }: NodeUsage) => theirs(environment) },
     { title: 'Packages', cell: ({ packageBytes }: NodeUsage) => size(packageBytes), isNumber: true },

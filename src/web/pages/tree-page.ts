@@ -6,6 +6,7 @@ import { empty, facts, field, filters, heading, pager, size, table, theirs, time
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import { historyAddress } from './revision-page.ts'
+import { environmentAddress, inAddress } from './words.ts'
 
 export interface FolderItem {
   readonly name: string
@@ -56,7 +57,7 @@ export function folderPage(folder: Folder): Html {
 
 export function overlayFilePage(file: OverlayFile): Html {
   const { revision, path, text, sizeBytes } = file
-  const raw = `/api/v1/environments/${revision.environment}/revisions/${String(revision.revision)}/files/${encoded(path)}`
+  const raw = `/api/v1/environments/${revision.environment}/revisions/${String(revision.revision)}/files/${inAddress(path)}`
   return html`${frame(file)}
     <p class="beside">${size(sizeBytes)} · <a href="${raw}">as it is</a></p>
     ${text === null ? html`<p>It is no text.</p>` : code(text, languageOf(path), path)}`
@@ -76,7 +77,7 @@ function frame(place: Place): Html {
   const number = String(revision.revision)
   const way = [
     ['/environments', 'Environments'],
-    [`/environments/${encodeURIComponent(environment)}`, environment],
+    [environmentAddress(environment), environment],
     [historyAddress(environment), 'Overlay'],
     [`${historyAddress(environment)}/${number}`, `Revision ${number}`],
     ...steps(revision, path),
@@ -118,7 +119,7 @@ function neighbours({ revision, newest, path }: Place): Html {
 /** Leads to the files of another revision, by its number or as of a time. */
 export function asOf(environment: string, path = '', moment = ''): Html {
   return filters(
-    `/environments/${encodeURIComponent(environment)}/tree`,
+    `${environmentAddress(environment)}/tree`,
     html`${path !== '' && html`<input type="hidden" name="path" value="${path}" />`}
     ${field('As of (UTC)', { name: 'at', type: 'datetime-local', value: moment.slice(0, 16) })}
     ${field('Or revision', { name: 'revision', type: 'number' })}`,
@@ -131,9 +132,5 @@ export function treeAddress(
   path: string,
 ): string {
   const top = `${historyAddress(environment)}/${String(revision)}/tree`
-  return path === '' ? top : `${top}/${encoded(path)}`
-}
-
-function encoded(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
+  return path === '' ? top : `${top}/${inAddress(path)}`
 }

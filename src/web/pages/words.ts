@@ -1,5 +1,6 @@
 /** The words that several pages have for the same thing, and where it has its page. */
 import type { Grant } from '../../access/rights.ts'
+import type { Build } from '../../http/openapi/builds.ts'
 import type { Check } from '../../http/openapi/checks.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { Promotion } from '../../http/openapi/promotions.ts'
@@ -7,8 +8,30 @@ import { state } from '../components.ts'
 import type { Tone } from '../components.ts'
 import type { Html } from '../html.ts'
 
-export function buildAddress({ app, build }: { readonly app: string; readonly build: number }): string {
+export function buildAddress({ app, build }: Pick<Build, 'app' | 'build'>): string {
   return `/apps/${encodeURIComponent(app)}/builds/${String(build)}`
+}
+
+/** The way to a page below that of a build. */
+export function wayToBuild(build: Pick<Build, 'app' | 'build'>): readonly (readonly [string, string])[] {
+  return [
+    ['/apps', 'Apps'],
+    [`/apps/${encodeURIComponent(build.app)}`, build.app],
+    [buildAddress(build), `build ${String(build.build)}`],
+  ]
+}
+
+export function environmentAddress(name: string): string {
+  return `/environments/${encodeURIComponent(name)}`
+}
+
+export function nodeAddress(name: string): string {
+  return `/nodes/${encodeURIComponent(name)}`
+}
+
+/** The path of a file as part of an address. */
+export function inAddress(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
 }
 
 /** What somebody types to upload to this very hub. */
