@@ -1,5 +1,9 @@
 /** What is around every page, and refusals as pages. */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as charts from '../../src/web/chart.ts'
+import * as codes from '../../src/web/code.ts'
+import * as components from '../../src/web/components.ts'
 import { CHEAP, signedInAs } from '../support/browser.ts'
 import { send } from '../support/raw-http.ts'
 import { createTestHub } from '../support/test-hub.ts'
@@ -40,6 +44,14 @@ test('a page is compressed for who takes it, and what its forms carry is another
     expect((await sendForm(hub, browser, '/apps/none/hold', { csrf })).text).toContain('auth.csrf')
   for (const csrf of [first, second])
     expect((await sendForm(hub, browser, '/apps/none/hold', { csrf })).text).not.toContain('auth.csrf')
+})
+
+test('the page of all components shows each of them', () => {
+  const page = readFileSync('src/web/pages/components-page.ts', 'utf8')
+  const names = Object.keys({ ...components, ...charts, ...codes })
+  // Digests and blocks have it.
+  const own = names.filter((name) => name !== 'copyButton')
+  expect(own.filter((name) => !new RegExp(`\\b${name}\\(`).test(page))).toEqual([])
 })
 
 test('everything on the page of all components is inert', async () => {

@@ -13,6 +13,7 @@ import {
   filters,
   fold,
   heading,
+  live,
   pager,
   rules,
   section,
@@ -23,9 +24,9 @@ import {
   time,
 } from '../components.ts'
 import { html } from '../html.ts'
-import { sizeText } from '../quantities.ts'
 import type { Html } from '../html.ts'
 import { marked } from '../marked.ts'
+import { sizeText } from '../quantities.ts'
 
 const NOW = new Date('2026-11-29T12:00:00Z')
 const CSRF = 'not a real one'
@@ -91,7 +92,8 @@ export function componentsPage(): Html {
   ${section('A verdict', someRules())} ${section('A chart', someBars())} ${section('Shares', someShares())}
   ${section('Text that keeps its lines', block('EAPI=8\n\nDESCRIPTION="Acme web shop"\n', 'shop-1.4.0_p45.ebuild'))}
   ${section('Code', html`${code(CODE, 'bash', 'shop-1.4.0_p45.ebuild')} ${numberedCode(CODE, 'bash', 'The same by its lines')}`)}
-  ${section('A difference', diff(DIFFERENCE, 'metadata/layout.conf'))} ${section('Fields', someFields())}`
+  ${section('A difference', diff(DIFFERENCE, 'metadata/layout.conf'))} ${section('Fields', someFields())}
+  ${section('A part that follows the hub', live('following', '/components', ['build.archived'], html`<p>It is asked for again when a build is archived.</p>`))}`
 }
 
 function buttons(): Html {
@@ -134,7 +136,8 @@ function someTable(): Html {
     { title: 'Size', cell: ({ bytes }: (typeof ROWS)[number]) => size(bytes), isNumber: true },
     { title: 'At', cell: ({ at }: (typeof ROWS)[number]) => time(at, NOW) },
   ]
-  return html`${table('Builds', columns, ROWS, empty('No builds.'))} ${pager('?cursor=1')}`
+  return html`${table('Builds', columns, ROWS, empty('No builds.'))}
+  ${pager('?cursor=1', 'Older', '?after=9')}`
 }
 
 function someRules(): Html {
