@@ -9,7 +9,7 @@ const IMAGES: readonly (readonly [type: string, begins: RegExp])[] = [
 ]
 
 /** So many of the first bytes tell it. */
-export const TELLING_BYTES = 512
+const TELLING_BYTES = 512
 
 /** The media type of an image; null: it is none that is shown. SVG is text, and told by its name. */
 export function imageType(name: string, head: Buffer): string | null {

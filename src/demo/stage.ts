@@ -11,7 +11,7 @@ import { junit, sarif } from './test-reports.ts'
 export type AppName = DemoApp['name']
 
 /** Accounts that a demo makes besides the first administrator's. */
-export const DEMO_PEOPLE = [
+const DEMO_PEOPLE = [
   { name: 'maria', fullName: 'Maria Lindqvist', role: 'release-manager' },
   { name: 'tomas', fullName: 'Tomas Novak', role: 'approver' },
   { name: 'chen', fullName: 'Chen Wei', role: 'developer' },

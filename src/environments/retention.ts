@@ -23,7 +23,7 @@ export interface RetentionRules {
 }
 
 /** Where nobody has said anything. */
-export const KEEP_EVERYTHING: RetentionRules = { keepNewest: null, keepDays: null, keepRevisions: 10 }
+const KEEP_EVERYTHING: RetentionRules = { keepNewest: null, keepDays: null, keepRevisions: 10 }
 
 /** Rules and who set them; null: nobody did. */
 export interface KeptRules extends RetentionRules {

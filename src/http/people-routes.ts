@@ -161,7 +161,7 @@ export async function linkAsked(
 }
 
 /** Administrators see everybody, and everybody themselves. @throws {HubError} `auth.forbidden`; `person.unknown`. */
-export async function visiblePerson(hub: Hub, request: Request, response: Response): Promise<PersonRow> {
+async function visiblePerson(hub: Hub, request: Request, response: Response): Promise<PersonRow> {
   const principal = principalOf(response)
   const wanted = parameter(request, 'person')
   if (principal.kind === 'person' && [principal.id, principal.name].includes(wanted))

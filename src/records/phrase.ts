@@ -1,7 +1,7 @@
 /** Text for SQLite's FTS5, in which every character stands for itself. */
 
 /** A trigram needs as many characters; a shorter text is in no index of them. */
-export const INDEXED_CHARACTERS = 3
+const INDEXED_CHARACTERS = 3
 
 /** The text as a phrase of a full-text query. */
 export function phraseOf(text: string): string {

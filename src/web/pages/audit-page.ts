@@ -142,7 +142,7 @@ const records = (number: number): string => `${count(number)} record${number ===
 // ------------------------------------------------------------------------------------------------ the records
 
 /** Changes as sentences, each with its details. Other pages show the last few of what they are about. */
-export function auditLog(list: readonly AuditRecord[], now: Date): Html {
+function auditLog(list: readonly AuditRecord[], now: Date): Html {
   return html`<ol class="log" aria-label="Changes">
     ${list.map(
       (record) =>
