@@ -131,8 +131,7 @@ function checksOf({ app, build }: Build, checks: readonly Check[], now: Date): H
     {
       title: 'Result',
       cell: ({ status, counts }: Check) =>
-        html`${stateOfCheck(status)}
-        ${!counts && html`<span class="beside">run again since</span>`}`,
+        html`${stateOfCheck(status)} ${!counts && html`<span class="beside">run again since</span>`}`,
     },
     { title: 'Tests', cell: ({ reports }: Check) => reports.map(reportOf) },
     { title: 'Summary', cell: ({ summary }: Check) => summary !== null && theirs(summary) },
