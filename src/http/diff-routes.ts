@@ -10,6 +10,7 @@ import type { ArchiveComparison, ComparedArchive, EntryChange } from '../builds/
 import { digestEntriesInWorker } from '../builds/digest-entries-in-worker.ts'
 import { isText } from '../builds/file-kind.ts'
 import { readArchiveFile } from '../builds/read-archive-file.ts'
+import { ByteCache } from '../byte-cache.ts'
 import { HubError } from '../errors.ts'
 import type { Oid } from '../git/objects.ts'
 import type { Hub } from '../hub.ts'
@@ -95,6 +96,11 @@ export async function buildDiff(
   }
 }
 
+/** Of what was asked for lately, by the digests of both: whoever walks through many changes asks for page after page. */
+const compared = new ByteCache<ArchiveComparison>(64 * 1024 * 1024)
+/** About what a change takes; its entries are those of the listings. */
+const BYTES_PER_CHANGE = 150
+
 /** How their files differ. Reading two large tarballs takes long; it ends when nobody waits for the answer any more. */
 export async function comparison(
   hub: Hub,
@@ -102,6 +108,17 @@ export async function comparison(
   { from, to }: ComparedBuilds,
 ): Promise<ArchiveComparison> {
   using _turn = await readingTurn(response)
+  const key = `${from.sha512} ${to.sha512}`
+  const known = compared.get(key) ?? (await compareAnew(hub, response, { from, to }))
+  compared.set(key, known, known.changes.length * BYTES_PER_CHANGE)
+  return known
+}
+
+async function compareAnew(
+  hub: Hub,
+  response: Response,
+  { from, to }: ComparedBuilds,
+): Promise<ArchiveComparison> {
   const controller = new AbortController()
   const abort = (): void => {
     controller.abort(new HubError('request.truncated', 'nobody waits for the answer any more'))

@@ -1,6 +1,8 @@
 /** Two builds compared: what the API answers, and what the pages make of it. */
 import { gzipSync } from 'node:zlib'
+import type { Response } from 'express'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { comparison } from '../../src/http/diff-routes.ts'
 import { send } from '../support/raw-http.ts'
 import { tarOf } from '../support/tarballs.ts'
 import type { TarEntry } from '../support/tarballs.ts'
@@ -218,4 +220,16 @@ describe('the page', () => {
     await upload(1, packed('cart', file('run', 'x')), {}, 'cart')
     expect(textOf((await look('/apps/cart/builds/1/compare')).text)).toContain('portage-hub push cart')
   })
+})
+
+test('two builds are compared once for all pages of what differs', async () => {
+  const [from, to] = await Promise.all(
+    [45, 46].map(async (one) => await hub.hub.records.builds.find('shop', one)),
+  )
+  if (!from || !to) throw new Error('the builds are not there')
+  const events = { once: () => undefined, off: () => undefined }
+  const response = { locals: { principal: { owner: 'prs_1' } }, ...events } as unknown as Response
+  const first = await comparison(hub.hub, response, { from, to })
+  expect(await comparison(hub.hub, response, { from, to })).toBe(first)
+  expect(await comparison(hub.hub, response, { from: to, to: from })).not.toBe(first)
 })
