@@ -5,6 +5,7 @@ import { unifiedDiff } from '../../overlays/unified-diff.ts'
 import { block, diff, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { comparisonAddress } from './compare-page.ts'
 import { buildAddress } from './words.ts'
 
 export interface RecipeHistory {
@@ -22,7 +23,7 @@ export function recipeHistory({ builds, before, now }: RecipeHistory): Html | nu
   const all = before === null ? builds : [...builds, before]
   const changes = all.flatMap((build, at) => {
     const former = all[at + 1]
-    return former && textOf(former) !== textOf(build) ? [changeOf(former, build, now)] : []
+    return former && valuesOf(former) !== valuesOf(build) ? [changeOf(former, build, now)] : []
   })
   const unchanged = html`<p>No build from ${all.at(-1)?.build} to ${newest.build} changed it.</p>`
   return html`${block(textOf(newest), `Of build ${String(newest.build)}, ${SOURCES[newest.recipeSource] ?? ''}`)}
@@ -43,17 +44,30 @@ const SOURCES: Readonly<Record<string, string>> = {
   template: 'which brought its own ebuild',
 }
 
+/** Differences of longer ones, two dozen of them on a page, take the hub seconds. */
+const MOST_CHARACTERS = 20_000
+
 function changeOf(former: Build, build: Build, now: Date): Html {
   const label = `portage-hub.yaml, build ${String(former.build)} to ${String(build.build)}`
+  const isShort = [former, build].every((one) => valuesOf(one).length <= MOST_CHARACTERS)
   return html`<li>
     <details>
       <summary>
         <a href="${buildAddress(build)}">Build ${build.build}</a> changed it
         <span class="beside">${time(build.receivedAt, now)} by ${theirs(build.uploadedBy)}</span>
       </summary>
-      ${diff(unifiedDiff('portage-hub.yaml', textOf(former), textOf(build)), label)}
+      ${
+        isShort
+          ? diff(unifiedDiff('portage-hub.yaml', textOf(former), textOf(build)), label)
+          : html`<p><a href="${comparisonAddress(build, former)}">Compare the two builds</a>: it is long.</p>`
+      }
     </details>
   </li>`
+}
+
+/** To tell whether they are the same: writing them as YAML takes longer. */
+function valuesOf({ recipe }: Build): string {
+  return JSON.stringify(recipe)
 }
 
 /** As somebody would write it; what was sent is kept as values, without its comments. */
