@@ -91,6 +91,7 @@ export interface Hub extends AsyncDisposable {
   /** By environment, in the order of promotion. */
   readonly overlays: ReadonlyMap<string, Overlay>
   readonly zips: OverlayZips
+  /** What stands in each environment. */
   readonly standing: StandingBuilds
   /** Resolves when the folders of published trees show what is published. */
   settled(): Promise<void>

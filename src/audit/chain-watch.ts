@@ -23,7 +23,7 @@ export class ChainWatch {
     return this.#last
   }
 
-  /** How far it is now; null: nobody has asked. */
+  /** How far it is now; null: nobody follows it. */
   get progress(): { readonly done: number; readonly total: number } | null {
     return this.#progress
   }

@@ -23,7 +23,7 @@ export interface RetentionRules {
 }
 
 /** Where nobody has said anything. */
-const KEEP_EVERYTHING: RetentionRules = { keepNewest: null, keepDays: null, keepRevisions: 10 }
+export const KEEP_EVERYTHING: RetentionRules = { keepNewest: null, keepDays: null, keepRevisions: 10 }
 
 /** Rules and who set them; null: nobody did. */
 export interface KeptRules extends RetentionRules {

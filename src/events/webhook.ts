@@ -105,12 +105,10 @@ export async function changeWebhook(
 /** What of a webhook may change and did, before and after; null: nothing. */
 function differenceOf(before: WebhookRow, after: WebhookRow) {
   const valuesOf = ({ enabled, types, app, environment }: WebhookRow) => ({
-    ...{
-      enabled: enabled === 1,
-      types: types === null ? null : (JSON.parse(types) as unknown),
-      app,
-      environment,
-    },
+    enabled: enabled === 1,
+    types: types === null ? null : (JSON.parse(types) as unknown),
+    app,
+    environment,
   })
   const [was, is] = [valuesOf(before), valuesOf(after)]
   const names = (Object.keys(was) as (keyof typeof was)[]).filter(

@@ -2,7 +2,13 @@
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import { keyOf, planRetention, retentionRules, setRetentionRules } from '../environments/retention.ts'
+import {
+  KEEP_EVERYTHING,
+  keyOf,
+  planRetention,
+  retentionRules,
+  setRetentionRules,
+} from '../environments/retention.ts'
 import type { JudgedRetention, KeptRules, RetentionPlan, RetentionRules } from '../environments/retention.ts'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub.ts'
@@ -27,7 +33,7 @@ export const retentionSchema = z.strictObject({
     .nullable()
     .describe('Builds that are younger stay; null: none for that. Both null: all stay.'),
   keepRevisions: count(0)
-    .default(10)
+    .default(KEEP_EVERYTHING.keepRevisions)
     .describe('What an environment listed in so many of its newest revisions stays, for rollbacks.'),
 })
 
