@@ -29,6 +29,11 @@ test('a page tells who looks and what was done, in words of its own', async () =
     expect((await page(`?done=${word}`)).text).toBe(plain.text)
 })
 
+test.each(['//', '//?done=approved', '/?done=approved&done=held'])('%s is no fault', async (path) => {
+  await using hub = await createTestHub()
+  expect((await send(hub.url, { path, headers: AS_BROWSER })).status).toBe(200)
+})
+
 test('a page is compressed for who takes it, and what its forms carry is another word each time', async () => {
   await using hub = await createTestHub({}, CHEAP)
   const browser = await signedInAs(hub, 'ada')

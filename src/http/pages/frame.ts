@@ -166,8 +166,10 @@ const DONE = {
 export type Done = keyof typeof DONE
 
 function doneNotice(request: Request): Notice | null {
-  const word = new URL(request.originalUrl, 'http://hub').searchParams.get('done') ?? ''
-  return Object.hasOwn(DONE, word) ? { kind: 'done', text: DONE[word as Done] } : null
+  const { done: word } = request.query
+  return typeof word === 'string' && Object.hasOwn(DONE, word)
+    ? { kind: 'done', text: DONE[word as Done] }
+    : null
 }
 
 export interface ShownProblem {
