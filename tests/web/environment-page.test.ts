@@ -1,15 +1,12 @@
 /** The pages of environments: releases, policy, holds, the history of the overlay, and how a machine gets there. */
 import { expect, test } from 'vitest'
-import type { Grant } from '../../src/access/rights.ts'
 import { signedInAs } from '../support/browser.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { sendForm, textOf } from './support.ts'
+import { grant, sendForm, textOf } from './support.ts'
 
 const HOSTILE = '</bdi><script>alert(1)</script>" onload="alert(1)'
-const EVERYWHERE = { apps: null, environments: null }
-const grant = (role: Grant['role'], reach: Partial<Grant> = {}): Grant => ({ role, ...EVERYWHERE, ...reach })
 
 async function upload(hub: TestHub, build: number, app = 'shop'): Promise<void> {
   const fields = { build: String(build), version: '1.0.0' }

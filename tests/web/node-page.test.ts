@@ -1,16 +1,13 @@
 /** The pages of nodes: the inventory, what one runs and keeps, and sending it back. */
 import { expect, test } from 'vitest'
-import type { Grant } from '../../src/access/rights.ts'
 import { signedInAs } from '../support/browser.ts'
 import { reportOf } from '../support/node-reports.ts'
 import { CPV, POINT, announcementOf, enrolNode, pointsOf } from '../support/restore-points.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { sendForm } from './support.ts'
+import { grant, sendForm } from './support.ts'
 
-const EVERYWHERE = { apps: null, environments: null }
-const grant = (role: Grant['role'], reach: Partial<Grant> = {}): Grant => ({ role, ...EVERYWHERE, ...reach })
 const DUMP = { kind: 'dump', name: 'shop.dump', bytes: Buffer.alloc(2048, 'x') } as const
 
 async function upload(hub: TestHub, build: number): Promise<void> {

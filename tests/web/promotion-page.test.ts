@@ -1,17 +1,14 @@
 /** The pages of promotions: what is shown to whom, and the decisions that their forms send. */
 import { expect, test } from 'vitest'
-import type { Grant } from '../../src/access/rights.ts'
 import { openBrowser, signedInAs } from '../support/browser.ts'
 import type { Browser } from '../support/browser.ts'
 import { send } from '../support/raw-http.ts'
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { sendForm } from './support.ts'
+import { grant, sendForm } from './support.ts'
 
 const HOSTILE = '<script>alert(1)</script>" onload="alert(1)'
-const EVERYWHERE = { apps: null, environments: null }
-const grant = (role: Grant['role'], reach: Partial<Grant> = {}): Grant => ({ role, ...EVERYWHERE, ...reach })
 
 /** A hub where production asks for one approval, with a build in staging. */
 async function hubWithApprovals(hub: TestHub): Promise<void> {
