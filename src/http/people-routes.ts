@@ -98,7 +98,8 @@ export function peopleRoutes(hub: Hub): Router {
 function addLinkAndSignOut(hub: Hub, routes: Router): void {
   routes.post('/people/:person/link', async (request, response) => {
     const dryRun = isDryRun(request)
-    const { person, link, secret } = await linkAsked(hub, request, response, request.body ?? {}, dryRun)
+    const wanted = parameter(request, 'person')
+    const { person, link, secret } = await linkAsked(hub, response, wanted, request.body ?? {}, dryRun)
     if (!dryRun) response.status(201)
     response.json({
       person: person.name,
@@ -144,11 +145,11 @@ export async function changeAsked(
   return await changePerson(hub, { id, change: whatIsSent(change), by, dryRun })
 }
 
-/** Makes a link for the person of the path; `secret` is its only copy. */
+/** Makes a link for somebody, by name or id; `secret` is its only copy. */
 export async function linkAsked(
   hub: Hub,
-  request: Request,
   response: Response,
+  wanted: string,
   given: unknown,
   dryRun: boolean,
 ): Promise<MadeLink & { readonly person: PersonRow }> {
@@ -156,7 +157,7 @@ export async function linkAsked(
   const { expiresIn } = parseWith(linkWishSchema, given, 'the link')
   const expiresInSec = durationSeconds(expiresIn)
   if (expiresInSec > MOST_LINK_SEC) throw new HubError('request.invalid', 'a link is good for 7d at most')
-  const person = await findPerson(hub, parameter(request, 'person'))
+  const person = await findPerson(hub, wanted)
   return { person, ...(await makeSignInLink(hub, { person, expiresInSec, by, dryRun })) }
 }
 

@@ -43,8 +43,7 @@ export function peoplePages(hub: Hub): Router {
         const { name, fullName, subject } = fieldsOf(request)
         const grants = grantsOfForm(request)
         const person = await addAsked(hub, response, { name: name ?? '', fullName, subject, grants }, false)
-        request.params['person'] = person.id
-        await answerLink(hub, request, response)
+        await answerLink(hub, request, response, person.id)
       },
       async (refused) => {
         await answerPeople(hub, request, response, refused)
@@ -111,7 +110,7 @@ function addChanges(hub: Hub, routes: Router): void {
     async (request: Request, response: Response) => {
       await orShowAgain(
         async () => {
-          await answerLink(hub, request, response)
+          await answerLink(hub, request, response, parameter(request, 'person'))
         },
         async (refused) => {
           await answerPerson(hub, request, response, refused)
@@ -172,9 +171,9 @@ async function answerPerson(
 }
 
 /** The link stands in this answer and nowhere else. */
-async function answerLink(hub: Hub, request: Request, response: Response): Promise<void> {
+async function answerLink(hub: Hub, request: Request, response: Response, wanted: string): Promise<void> {
   const { expiresIn } = fieldsOf(request)
-  const { person, link, secret } = await linkAsked(hub, request, response, { expiresIn }, false)
+  const { person, link, secret } = await linkAsked(hub, response, wanted, { expiresIn }, false)
   const made = { link: linkAddress(hub, secret), expiresAt: link.expiresAt }
   const content = madeLinkPage(person, made, hub.clock.now())
   answerPage(request, response, { title: 'A link to sign in', section: 'people', status: 201 }, content)
