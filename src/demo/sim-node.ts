@@ -207,11 +207,10 @@ export class SimNode {
     )
     const metadata = {
       ...{ CATEGORY: `${category}\n`, PF: `${pf}\n`, SLOT: '0\n', EAPI: '8\n', KEYWORDS: 'amd64 arm64\n' },
-      ...{
-        BUILD_TIME: `${String(builtAt)}\n`,
-        repository: `${this.#around.overlayPrefix}-${this.environment}\n`,
-      },
-      ...{ 'environment.bz2': EMPTY_BZIP2, [`${pf}.ebuild`]: ebuild },
+      BUILD_TIME: `${String(builtAt)}\n`,
+      repository: `${this.#around.overlayPrefix}-${this.environment}\n`,
+      'environment.bz2': EMPTY_BZIP2,
+      [`${pf}.ebuild`]: ebuild,
     }
     const members = {
       [GPKG_MARKER]: Buffer.alloc(0),

@@ -12,7 +12,7 @@ import type { RestorePointFileRow } from '../records/restore-points.ts'
 import type { TokenRow } from '../records/tokens.ts'
 import { fileAddress } from '../web/pages/files-page.ts'
 import { historyAddress } from '../web/pages/revision-page.ts'
-import { buildAddress } from '../web/pages/words.ts'
+import { buildAddress, nodeAddress } from '../web/pages/words.ts'
 import type { Found } from './openapi/search.ts'
 import { marksOf } from './search-words.ts'
 import type { SearchWords } from './search-words.ts'
@@ -88,15 +88,10 @@ export function foundTarball(build: BuildRow, words: SearchWords): Found {
   }
 }
 
-/** The page of the node that it is kept for. */
-function ofNode(node: string): string {
-  return `/nodes/${encodeURIComponent(node)}`
-}
-
 export function foundBinpkg(one: BinpkgRow, words: SearchWords): Found {
   return {
     ...{ kind: 'binpkg', id: `${one.node}/${one.path}`, name: `${one.cpv}-${String(one.binpkgBuildId)}` },
-    ...{ about: `of ${one.node}`, page: ofNode(one.node), at: one.acceptedAt },
+    ...{ about: `of ${one.node}`, page: nodeAddress(one.node), at: one.acceptedAt },
     ...matchedDigest(one, words),
   }
 }
@@ -105,7 +100,7 @@ export function foundBinpkg(one: BinpkgRow, words: SearchWords): Found {
 export function foundPointFile(file: RestorePointFileRow, words: SearchWords): Found {
   return {
     ...{ kind: file.kind === 'dump' ? 'dump' : 'binpkg', id: `${file.node}/${file.point}/${file.name}` },
-    ...{ name: file.name, about: `of ${file.point} of ${file.node}`, page: ofNode(file.node) },
+    ...{ name: file.name, about: `of ${file.point} of ${file.node}`, page: nodeAddress(file.node) },
     ...{ at: file.receivedAt, ...matchedDigest(file, words) },
   }
 }
@@ -121,7 +116,7 @@ export function foundPromotion(one: PromotionRow, words: SearchWords): Found {
 
 export function foundNode(node: NodeRow, words: SearchWords): Found {
   return {
-    ...{ kind: 'node', id: node.name, name: node.name, page: ofNode(node.name), at: node.enrolledAt },
+    ...{ kind: 'node', id: node.name, name: node.name, page: nodeAddress(node.name), at: node.enrolledAt },
     about: `${node.environment}${node.leftAt === null ? '' : ', left'}`,
     matched: matchIn([['name', node.name]], words),
     exact: isSame(node.name, words.text),
@@ -131,11 +126,9 @@ export function foundNode(node: NodeRow, words: SearchWords): Found {
 export function foundRevision(one: RevisionRow, words: SearchWords): Found {
   const number = String(one.number)
   return {
-    ...{
-      kind: 'revision',
-      id: `${one.environment}@${number}`,
-      name: `${one.environment} revision ${number}`,
-    },
+    kind: 'revision',
+    id: `${one.environment}@${number}`,
+    name: `${one.environment} revision ${number}`,
     ...{ about: one.message.split('\n', 1)[0] ?? '', page: `${historyAddress(one.environment)}/${number}` },
     at: timestamp(new Date(one.timeSec * 1000)),
     matched: beginningOf('commit', one.commitOid, words.text),
@@ -151,12 +144,10 @@ export function foundFile(file: FoundFile, build: BuildRow, words: SearchWords):
       ? `build ${String(file.newestBuild)}`
       : `builds ${String(file.firstBuild)} to ${String(file.newestBuild)}, in ${String(file.builds)} of them`
   return {
-    ...{
-      kind: 'file',
-      id: `${file.app}/${String(file.newestBuild)}/${path}`,
-      name: file.path,
-      at: build.receivedAt,
-    },
+    kind: 'file',
+    id: `${file.app}/${String(file.newestBuild)}/${path}`,
+    name: file.path,
+    at: build.receivedAt,
     ...{ about: `${file.app}, ${range}`, page: fileAddress(build, path) },
     matched: matchIn([['path', file.path]], words),
     exact: false,

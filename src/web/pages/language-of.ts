@@ -13,13 +13,11 @@ const BY_END: Readonly<Record<string, Language>> = {
 }
 
 const BY_NAME: Readonly<Record<string, Language>> = {
-  ...{
-    makefile: 'makefile',
-    gnumakefile: 'makefile',
-    rakefile: 'ruby',
-    gemfile: 'ruby',
-    manifest: 'manifest',
-  },
+  makefile: 'makefile',
+  gnumakefile: 'makefile',
+  rakefile: 'ruby',
+  gemfile: 'ruby',
+  manifest: 'manifest',
 }
 
 const BY_FIRST_LINE: readonly (readonly [RegExp, Language])[] = [
