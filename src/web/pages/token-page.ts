@@ -178,7 +178,7 @@ export function madeTokenPage(token: Token, secret: string, hubUrl: string, now:
     ${
       token.role === 'enrol'
         ? block(
-            `curl -fsS ${hubUrl}/enroll.sh | sh -s -- --environment ${environment} --name ${token.node ?? '<node>'} --token <the token>`,
+            `curl -fsS ${hubUrl}/enroll.sh | HUB_ENROL_TOKEN=<the token> sh -s -- --environment ${environment} --name ${token.node ?? '<node>'}`,
             'On the new node',
           )
         : block(`HUB_URL=${hubUrl} HUB_TOKEN=<the token> portage-hub whoami`, 'To try it')
