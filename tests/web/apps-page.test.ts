@@ -110,6 +110,12 @@ test('an app shows what its builds need where, and which of them are pinned', as
   expect(policies).toMatch(
     /staging Every upload .* production .* The commit check &quot;unit&quot; must have passed/,
   )
+  expect(textOf(text)).toContain('Every build is kept, by the rules of the hub.')
+  const rules = { keepNewest: 20, keepDays: 30, keepRevisions: 10 }
+  expect((await hub.as().put('/api/v1/apps/shop/retention').send(rules)).status).toBe(200)
+  expect(textOf((await hub.as().get('/apps/shop')).text)).toContain(
+    'Kept are the 20 newest and those younger than 30 days, and what is in use, by rules of its own.',
+  )
   const pinned = text.slice(text.indexOf('id="retention"'))
   expect(pinned).toMatch(/href="\/apps\/shop\/builds\/2"[^]*&lt;i&gt;shown[^]*href="\/apps\/shop\/builds\/1"/)
   const reader = await hub.token('reader', { environments: ['staging'] })

@@ -55,7 +55,7 @@ test('the page follows the machine: it waits, it is a node, it has reported', as
   const { reply, secret, address } = await enrolment(hub, browser, {})
   expect(textOf(reply.text)).toContain('No machine has come yet')
   const waiting = (await page(browser, address)).text
-  expect(waiting).toMatch(/id="arrival"[^>]*data-live="node.enrolled"/)
+  expect(waiting).toMatch(/id="arrival"[^>]*data-live="node.enrolled node.changed"/)
   const enrolled = await hub.as(secret).post('/api/v1/nodes').send({ name: 'web7', environment: 'staging' })
   expect(enrolled.status).toBe(201)
   const arrived = (await page(browser, address)).text

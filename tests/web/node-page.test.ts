@@ -6,7 +6,7 @@ import { CPV, POINT, announcementOf, enrolNode, pointsOf } from '../support/rest
 import { tarball } from '../support/tarballs.ts'
 import { createTestHub } from '../support/test-hub.ts'
 import type { TestHub } from '../support/test-hub.ts'
-import { grant, sendForm } from './support.ts'
+import { grant, sendForm, textOf } from './support.ts'
 
 const DUMP = { kind: 'dump', name: 'shop.dump', bytes: Buffer.alloc(2048, 'x') } as const
 
@@ -87,6 +87,21 @@ test('a node shows what it runs, wants and keeps', async () => {
   // A token has no form to send, and so no way to one.
   expect(text).not.toContain('/rollback?')
   expect((await hub.as().get('/nodes/none').set('Accept', 'text/html')).status).toBe(404)
+})
+
+test('its timeline tells what happened to it, to each as far as they may know', async () => {
+  await using hub = await createTestHub()
+  await hubWithPoint(hub)
+  const timelineOf = (text: string): string => {
+    const from = text.indexOf('aria-label="Timeline"')
+    return textOf(text.slice(from, text.indexOf('</ol>', from)))
+  }
+  const whole = timelineOf((await hub.as().get('/nodes/web1')).text)
+  expect(whole).toMatch(/web1 .*restore point.*web1 is a node in staging/)
+  const viewer = await hub.token('release-manager', { environments: ['staging'] })
+  const seen = timelineOf((await hub.as(viewer).get('/nodes/web1')).text)
+  expect(seen).toContain('web1 is a node in staging')
+  expect(seen).not.toContain('restore point')
 })
 
 test('a rollback is previewed, confirmed by the name of the node, and taken back', async () => {

@@ -4,6 +4,7 @@ import type { Request, Response } from 'express'
 import { isInSight, may, sightOf } from '../../access/rights.ts'
 import type { Principal, Sight } from '../../access/rights.ts'
 import { currentPolicy } from '../../environments/environment-policy.ts'
+import { retentionRules } from '../../environments/retention.ts'
 import type { Hub } from '../../hub.ts'
 import { appPage, appsPage } from '../../web/pages/apps-page.ts'
 import type { AppView } from '../../web/pages/apps-page.ts'
@@ -13,6 +14,7 @@ import { holdSchema, liftSchema, liftVisible, mayPromote, placeHold } from '../h
 import { policyJson } from '../policy-routes.ts'
 import { appJson, holdJson } from '../representations.ts'
 import { numberedPageRequest, pageRequest, parameter, parseWith, query } from '../request.ts'
+import { hubRules } from '../storage-routes.ts'
 import { trustJson } from '../trust-routes.ts'
 import { answerPage, fieldsOf, nextPage, orShowAgain, readForm, requireVisitor, visitorOf } from './frame.ts'
 import type { Refusal } from './frame.ts'
@@ -92,6 +94,7 @@ async function answerApp(hub: Hub, request: Request, response: Response, refusal
     ...{ app: appJson(app), builds, search: search ?? '', next: nextPage(request, page.nextCursor) },
     before: search === null ? await buildBefore(hub, filter, page.nextCursor) : null,
     pins: await pinsOf(hub, app.name, sight),
+    retention: may(principal, { to: 'administer' }) ? await retentionOf(hub, app.name) : null,
     policies: await policiesFor(hub, app.name, sight),
     holds: holds.items.map((hold) => ({
       hold: holdJson(hold),
@@ -123,6 +126,11 @@ async function buildBefore(
   if (cursor === null) return null
   const [build] = (await hub.records.builds.list({ sight, app }, { limit: 1, cursor })).items
   return build ? await withReleases(hub, build, sight) : null
+}
+
+async function retentionOf(hub: Hub, app: string): Promise<AppView['retention']> {
+  const own = await retentionRules(hub, app)
+  return { rules: own ?? (await hubRules(hub)), isOwn: own !== null }
 }
 
 async function pinsOf(hub: Hub, app: string, sight: Sight): Promise<AppView['pins']> {

@@ -2,7 +2,10 @@
 import { Router } from 'express'
 import type { Request, Response } from 'express'
 import { may } from '../../access/rights.ts'
+import type { Principal } from '../../access/rights.ts'
 import { HubError } from '../../errors.ts'
+import { eventOf } from '../../events/event.ts'
+import { maySee } from '../../events/visibility.ts'
 import type { Hub } from '../../hub.ts'
 import { endRollback, findRollback, requestRollback } from '../../nodes/roll-back.ts'
 import type { RequestedRollback } from '../../nodes/roll-back.ts'
@@ -28,6 +31,8 @@ import type { Refusal } from './frame.ts'
 
 /** So many of the newest rollbacks a node's page has. */
 const SHOWN_ROLLBACKS = 20
+/** Of so many of the newest changes those are told that the asker may know of. */
+const SHOWN_EVENTS = 30
 
 export function nodePages(hub: Hub): Router {
   const routes = Router()
@@ -108,6 +113,7 @@ async function answerNode(
     // What a node keeps is for itself and for administrators, as with the API.
     points: may(principal, { to: 'act as node', node: name }) ? await pointsOf(hub, request, name) : null,
     rollbacks: isAdministrator ? await rollbacksOf(hub, name) : null,
+    events: await eventsOf(hub, principal, name),
     mayRollBack: isAdministrator && csrf !== '' && row.leftAt === null,
     csrf,
     now: hub.clock.now(),
@@ -125,6 +131,14 @@ async function pointsOf(hub: Hub, request: Request, node: string) {
     return { ...pointJson(point), sizeBytes, dumps }
   })
   return { points, next: nextPage(request, nextCursor) }
+}
+
+async function eventsOf(hub: Hub, principal: Principal, node: string) {
+  const page = { limit: SHOWN_EVENTS, cursor: null }
+  const anything = { type: null, app: null, build: null, environment: null, actor: null, subject: null }
+  const filter = { ...anything, node, since: null, until: null }
+  const { items } = await hub.records.audit.list(filter, page)
+  return items.filter((row) => maySee(hub.config, principal, row)).map(eventOf)
 }
 
 async function rollbacksOf(hub: Hub, node: string) {

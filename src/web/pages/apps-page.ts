@@ -3,6 +3,7 @@ import type { App } from '../../http/openapi/apps.ts'
 import type { Build } from '../../http/openapi/builds.ts'
 import type { Check } from '../../http/openapi/checks.ts'
 import type { PolicyAnswer } from '../../http/openapi/environments.ts'
+import type { RetentionRules } from '../../environments/retention.ts'
 import type { Hold } from '../../http/openapi/holds.ts'
 import type { TrustedPublisher } from '../../http/openapi/trust.ts'
 import {
@@ -75,6 +76,8 @@ export interface AppView {
   readonly holds: readonly ShownHold[]
   /** The newest of them. */
   readonly pins: readonly Pin[]
+  /** The rules of retention that hold for it, and whether they are its own; null: not to be seen by who looks. */
+  readonly retention: { readonly rules: RetentionRules; readonly isOwn: boolean } | null
   /** Of each environment in which who looks sees the app, in the order of promotion. */
   readonly policies: readonly PolicyAnswer[]
   /** Where who looks may hold it: environments, and `''` for all of them. */
@@ -188,7 +191,23 @@ function policiesOf({ policies }: AppView): Html {
   </div>`
 }
 
-function retentionOf({ app, pins, now }: AppView): Html {
+function rulesOfRetention({
+  rules: { keepNewest, keepDays },
+  isOwn,
+}: NonNullable<AppView['retention']>): Html {
+  const kept = [
+    keepNewest !== null && `the ${String(keepNewest)} newest`,
+    keepDays !== null && `those younger than ${String(keepDays)} days`,
+  ].filter((one) => one !== false)
+  const sentence =
+    kept.length === 0 ? 'Every build is kept' : `Kept are ${kept.join(' and ')}, and what is in use`
+  return html`<p>
+    ${sentence}, by ${isOwn ? 'rules of its own' : 'the rules of the hub'}.
+    <a href="/storage">Rules and plan of retention</a>
+  </p>`
+}
+
+function retentionOf({ app, pins, retention, now }: AppView): Html {
   const columns = [
     {
       title: 'Build',
@@ -200,7 +219,11 @@ function retentionOf({ app, pins, now }: AppView): Html {
   ]
   const command = `portage-hub pin ${app.name} <build> --reason 'what customers were shown'`
   return html`<div id="retention">
-    ${section('Kept for good', table('Pinned builds', columns, pins, empty('No build of it is pinned.', command)))}
+    ${section(
+      'Retention',
+      html`${retention && rulesOfRetention(retention)}
+      ${table('Pinned builds', columns, pins, empty('No build of it is pinned.', command))}`,
+    )}
   </div>`
 }
 

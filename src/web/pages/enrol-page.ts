@@ -100,17 +100,17 @@ function arrivalPart(enrolment: Enrolment): Html {
   if (enrolment.isOver || enrolment.arrived?.reportedAt)
     return html`<div id="arrival" role="status">${arrivalOf(enrolment)}</div>`
   return html`<div
-    id="arrival"
-    role="status"
-    data-live="node.enrolled"
-    hx-get="${address}"
-    hx-select="#arrival"
-    hx-trigger="hub:changed throttle:1s, every 10s"
-    hx-swap="outerHTML"
-  >
-    ${arrivalOf(enrolment)}
-    <noscript><a href="${address}">See whether it has come</a></noscript>
-  </div>`
+      id="arrival"
+      role="status"
+      data-live="node.enrolled node.changed"
+      hx-get="${address}"
+      hx-select="#arrival"
+      hx-trigger="hub:changed throttle:1s, every 10s"
+      hx-swap="outerHTML"
+    >
+      ${arrivalOf(enrolment)}
+    </div>
+    <noscript><a href="${address}">See whether it has come</a></noscript>`
 }
 
 function arrivalOf({ arrived, isOver, node }: Enrolment): Html {

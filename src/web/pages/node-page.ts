@@ -1,4 +1,5 @@
 /** Nodes: the inventory, and one with what it runs, keeps and was asked for. */
+import type { HubEvent } from '../../events/event.ts'
 import type { NodeStatusAnswer, WholeNode } from '../../http/openapi/nodes.ts'
 import type { Point } from '../../http/openapi/restore-points.ts'
 import type { Rollback } from '../../http/openapi/rollbacks.ts'
@@ -22,6 +23,7 @@ import {
 } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { timeline } from './timeline-part.ts'
 import { buildAddress, environmentAddress, nodeAddress } from './words.ts'
 
 type Package = NodeStatusAnswer['packages'][number]
@@ -125,6 +127,8 @@ export interface ShownNode {
   /** null: they are not theirs to see. */
   readonly points: { readonly points: readonly ShownPoint[]; readonly next: string | null } | null
   readonly rollbacks: readonly Rollback[] | null
+  /** The newest, as far as they may know of them. */
+  readonly events: readonly HubEvent[]
   readonly mayRollBack: boolean
   readonly csrf: string
   readonly now: Date
@@ -142,7 +146,8 @@ export function nodePage(shown: ShownNode): Html {
       html`${table('Restore points', pointColumns(shown), points.points, empty('It has sent none yet.'))}
       ${pager(points.next)}`,
     )
-  }`
+  }
+  ${section('Timeline', shown.events.length === 0 ? empty('Nothing has happened to it yet.') : timeline(shown.events, now))}`
   return html`${heading(theirs(node.name), [['/nodes', 'Nodes']])}
   ${live('node', nodeAddress(node.name), OF_A_NODE, content)}`
 }
