@@ -33,7 +33,9 @@ async function openJenkinsJob(hub: {
 /** Runs a pipeline of `integrations/jenkins/`, or of the test's. */
 async function runPipeline(job: Job, file: string): Promise<Ended> {
   const path = resolve(INTEGRATIONS, 'jenkins', file)
+  // Debian's groovy looks for a Java by a link that only one of the packages with a Java brings.
   return await job.run(`unset HUB_TOKEN
+    java=$(readlink -f "$(command -v java)") && export JAVA_HOME=\${java%/bin/java}
     exec groovy '${STEPS_OF_JENKINS}' '${resolve(INTEGRATIONS, STEP)}' '${PROGRAM}' '${path}'`)
 }
 
