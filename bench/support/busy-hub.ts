@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { systemClock, timestamp } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -66,7 +67,14 @@ export async function busyHub(busy: Busy): Promise<Looker> {
       const mine = path.startsWith('/sign-in') ? {} : { Cookie: cookie }
       const headers = { ...mine, Accept: 'text/html', 'Accept-Encoding': 'gzip, br' }
       const started = performance.now()
-      const { status, body } = await ask({ url: hub.url + path, headers })
+      let { status, body, headers: answered } = await ask({ url: hub.url + path, headers })
+      // It leads to another address: who looks goes there.
+      if (status === 303)
+        ({
+          status,
+          body,
+          headers: answered,
+        } = await ask({ url: hub.url + String(answered.location), headers }))
       const ms = performance.now() - started
       if (status !== 200) throw new Error(`${path} answered ${status}`)
       return { ms, bytes: body.byteLength }
@@ -115,6 +123,7 @@ function addEndedPromotions({ archive, folder, promotions }: Busy): void {
 interface Found {
   readonly promotions: readonly string[]
   readonly webhook: string
+  readonly delivery: string
 }
 
 /** Releases in production, what waits there, holds, checks, nodes and their points, a webhook. */
@@ -140,7 +149,19 @@ async function fillByApi(hub: BenchHub, busy: Busy): Promise<Found> {
   for (let at = 0; at < busy.nodes; at++) await addNode(hub, busy, at)
   await hub.api('POST', '/api/v1/people', { name: 'bob' })
   const { id } = await hub.api<{ id: string }>('POST', '/api/v1/webhooks', { url: 'http://localhost:9/' })
-  return { promotions: waiting, webhook: id }
+  await hub.api('POST', '/api/v1/holds', { app: appName(0), build: 1, reason: 'not before the sale' })
+  return { promotions: waiting, webhook: id, delivery: await deliveryOf(hub, id) }
+}
+
+/** The first that is waiting to be sent: it is made soon after the change. */
+async function deliveryOf(hub: BenchHub, webhook: string): Promise<string> {
+  for (let tries = 0; tries < 100; tries++) {
+    const path = `/api/v1/webhooks/${webhook}/deliveries`
+    const [first] = (await hub.api<{ items: { id: string }[] }>('GET', path)).items
+    if (first) return first.id
+    await sleep(100)
+  }
+  throw new Error('nothing is delivered to the webhook')
 }
 
 async function addNode(hub: BenchHub, { archive }: Busy, at: number): Promise<void> {
@@ -199,8 +220,9 @@ function parametersOf(
   // Those whose node keeps a restore point of the app.
   const at = count % Math.min(NODES_WITH_POINT, nodes)
   return {
-    ...{ app: appOf(archive, at), build: '2', other: '1', path: 'release/bin/run' },
+    ...{ app: appOf(archive, at), build: '2', other: '1', path: 'release/bin/run', inside: 'bin/run' },
     ...{ environment: count % 2 === 0 ? 'staging' : PRODUCTION, person: 'bob', webhook: found.webhook },
+    delivery: found.delivery,
     promotion: found.promotions[count % found.promotions.length] ?? '',
     revision: String(1 + ((count * 13) % Math.min(archive.apps, PROMOTED))),
     ...{ node: nodeName(at), point: pointOf(at) },

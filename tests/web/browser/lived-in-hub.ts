@@ -115,7 +115,7 @@ async function uploadBuilds(asking: Asking) {
   await asking.say('patch', '/apps/shop', (said) => ({
     ...{ description: said('What people buy in'), defaultRecipe: 'description: a shop\n' },
   }))
-  return { app: 'shop', build: '4', other: '3', path: 'shop/etc/shop.toml' }
+  return { app: 'shop', build: '4', other: '3', path: 'shop/etc/shop.toml', inside: 'etc/shop.toml' }
 }
 
 /** Build 1 was in production, 2 is, 3 waits for its acceptance, 4 is to be asked for; production is frozen at times. */

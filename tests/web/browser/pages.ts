@@ -22,7 +22,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/apps/:app/builds/:build/compare': ['/apps/:app/builds/:build/compare', '/apps/cart/builds/1/compare'],
   '/apps/:app/builds/:build/compare/:other': ['/apps/:app/builds/:build/compare/:other'],
   '/apps/:app/builds/:build/compare/:other/files/*path': [
-    '/apps/:app/builds/:build/compare/:other/files/etc/shop.toml',
+    '/apps/:app/builds/:build/compare/:other/files/:inside',
   ],
   '/apps/:app/builds/:build/files': [
     ...['/apps/:app/builds/:build/files', '/apps/:app/builds/:build/files?in=shop/share'],
@@ -54,7 +54,7 @@ export const PAGES: Readonly<Record<string, readonly string[]>> = {
   '/people/:person': ['/people/:person', '/people/ada'],
   '/promotions': ['/promotions?state=all', '/promotions?app=none'],
   '/promotions/:promotion': ['/promotions/:promotion'],
-  '/search': ['/search', '/search?q=:app', '/search?q=none-has-this'],
+  '/search': ['/search?q=:app', '/search', '/search?q=none-has-this'],
   '/sign-in': ['/sign-in'],
   '/sign-in/:link': ['/sign-in/no-link-at-all'],
   '/sign-out': ['/sign-out'],
