@@ -67,14 +67,10 @@ export async function busyHub(busy: Busy): Promise<Looker> {
       const mine = path.startsWith('/sign-in') ? {} : { Cookie: cookie }
       const headers = { ...mine, Accept: 'text/html', 'Accept-Encoding': 'gzip, br' }
       const started = performance.now()
-      let { status, body, headers: answered } = await ask({ url: hub.url + path, headers })
-      // It leads to another address: who looks goes there.
-      if (status === 303)
-        ({
-          status,
-          body,
-          headers: answered,
-        } = await ask({ url: hub.url + String(answered.location), headers }))
+      const first = await ask({ url: hub.url + path, headers })
+      // Where it leads to another address, who looks goes there.
+      const { status, body } =
+        first.status === 303 ? await ask({ url: hub.url + String(first.headers.location), headers }) : first
       const ms = performance.now() - started
       if (status !== 200) throw new Error(`${path} answered ${status}`)
       return { ms, bytes: body.byteLength }

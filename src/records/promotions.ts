@@ -38,12 +38,18 @@ export class PromotionRecords {
   }
 
   async findByRelease(releaseId: string): Promise<PromotionRow | undefined> {
+    return (await this.ofReleases([releaseId]))[0]
+  }
+
+  /** Those that made these releases, oldest first. */
+  async ofReleases(releaseIds: readonly string[]): Promise<readonly PromotionRow[]> {
+    if (releaseIds.length === 0) return []
     return await this.#db
       .selectFrom('promotions')
       .selectAll()
-      .where('releaseId', '=', releaseId)
+      .where('releaseId', 'in', releaseIds)
       .orderBy('id')
-      .executeTakeFirst()
+      .execute()
   }
 
   /** As they are now: all of the promotion's release set in the order of the request, or the promotion alone. */

@@ -52,6 +52,8 @@ export type ListedBuild = Pick<
 
 /** A build and whether it is to be had in an environment now; `held`: a hold masks it. */
 export type StandingBuild = Pick<BuildRow, 'app' | 'build' | 'category' | 'pn' | 'pv'> & {
+  /** The id of the release that says so. */
+  readonly release: string
   readonly state: ReleaseRow['state'] | 'held'
 }
 
@@ -144,6 +146,22 @@ export class ReleaseRecords {
       .executeTakeFirst()
   }
 
+  /** Of these ids, each with its build. */
+  async findAll(
+    ids: readonly string[],
+  ): Promise<readonly (ReleaseRow & Pick<BuildRow, 'semver' | 'category' | 'pn' | 'pv'>)[]> {
+    if (ids.length === 0) return []
+    return await this.#db
+      .selectFrom('releases')
+      .innerJoin('builds', (join) =>
+        join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
+      )
+      .selectAll('releases')
+      .select(['builds.semver', 'builds.category', 'builds.pn', 'builds.pv'])
+      .where('releases.id', 'in', ids)
+      .execute()
+  }
+
   /** Newest first. */
   async list(
     environment: string,
@@ -215,7 +233,7 @@ export class ReleaseRecords {
       )
       // Those that are wanted come first: from the releases of the environment all would be read.
       const { rows } = await sql<StandingBuild>`with wanted (app, build) as (values ${wanted})
-        select builds.app, builds.build, builds.category, builds.pn, builds.pv, releases.state
+        select builds.app, builds.build, builds.category, builds.pn, builds.pv, releases.id as release, releases.state
         from wanted
         cross join releases on releases.app = wanted.app and releases.build = wanted.build
           and releases.environment = ${environment}
@@ -248,6 +266,7 @@ export class ReleaseRecords {
         join.onRef('builds.app', '=', 'releases.app').onRef('builds.build', '=', 'releases.build'),
       )
       .select(['builds.app', 'builds.build', 'builds.category', 'builds.pn', 'builds.pv', 'releases.state'])
+      .select('releases.id as release')
       .where('releases.environment', '=', environment)
       .orderBy('releases.id')
   }

@@ -27,7 +27,7 @@ function installed(pvr: string, build: number | null, change: Partial<NodePackag
 }
 
 function standing(pv: string, build: number, state: StandingBuild['state'] = 'released'): StandingBuild {
-  return { app: 'shop', build, category: 'app-hub', pn: 'shop', pv, state }
+  return { app: 'shop', build, category: 'app-hub', pn: 'shop', pv, release: `rel_${String(build)}`, state }
 }
 
 function reasons(pkg: NodePackageRow, builds: readonly StandingBuild[]): readonly string[] {

@@ -14,7 +14,7 @@ import { boardPage } from '../../web/pages/board-page.ts'
 import type { Board, BoardCell, BoardEnvironment } from '../../web/pages/board-page.ts'
 import { principalOf } from '../auth.ts'
 import { visibleApps } from '../build-routes.ts'
-import { listedPromotionJson, wholePromotionJson } from '../promotion-json.ts'
+import { promotionsJson, wholePromotionJson } from '../promotion-json.ts'
 import { appJson, holdJson, releaseJson } from '../representations.ts'
 import { pageRequest } from '../request.ts'
 import { answerPage, nextPage, requireVisitor, wantsPage } from './frame.ts'
@@ -57,8 +57,16 @@ async function readBoard(
   const seen = hub.config.environments
     .map(({ name }) => name)
     .filter((environment) => may(principal, { to: 'see', app: null, environment }))
-  const standing = new Map<string, Awaited<ReturnType<Hub['standing']['of']>>>()
-  for (const environment of seen) standing.set(environment, await hub.standing.of(environment, names))
+  const newest = new Map<string, StandingBuild>()
+  for (const environment of seen)
+    for (const [app, builds] of await hub.standing.of(environment, names)) {
+      const best = newestReleased(builds)
+      if (best) newest.set(`${environment}/${app}`, best)
+    }
+  const releases = await releasesOf(
+    hub,
+    [...newest.values()].map(({ release }) => release),
+  )
   const open = await hub.records.promotions.openOf(names, sight)
   const waiting = await Promise.all(open.map(async (promotion) => await wholePromotionJson(hub, promotion)))
   const counted = seen.filter((environment) => may(principal, { to: 'see nodes', environment }))
@@ -67,19 +75,19 @@ async function readBoard(
     apps.map(async (app) => {
       const filter = { app: app.name, environment: null, sight, open: true }
       const holds = await hub.records.holds.list(filter, { limit: SHOWN_HOLDS, cursor: null })
-      const cells = seen.map(async (environment): Promise<BoardCell | null> => {
+      const cells = seen.map((environment): BoardCell | null => {
         if (!isInSight(sight, app.name, environment)) return null
         const isHere = (one: { readonly app: string | null; readonly environment: string | null }) =>
           one.app === app.name && (one.environment ?? environment) === environment
-        const newest = newestReleased(standing.get(environment)?.get(app.name) ?? [])
+        const best = newest.get(`${environment}/${app.name}`) ?? null
         return {
-          ...(await standingIn(hub, environment, newest)),
+          ...(releases.get(best?.release ?? '') ?? NOTHING),
           waiting: waiting.filter(isHere),
           holds: holds.items.filter(isHere).map(holdJson),
-          nodes: counted.includes(environment) ? countNodes(onNodes.filter(isHere), newest) : null,
+          nodes: counted.includes(environment) ? countNodes(onNodes.filter(isHere), best) : null,
         }
       })
-      return { app: appJson(app), cells: await Promise.all(cells) }
+      return { app: appJson(app), cells }
     }),
   )
   const now = hub.clock.now()
@@ -87,20 +95,22 @@ async function readBoard(
   return { environments, rows, hubUrl: hub.config.publicUrl, now }
 }
 
-/** The release that nodes go to, and the promotion that made it. */
-async function standingIn(
-  hub: Hub,
-  environment: string,
-  newest: StandingBuild | null,
-): Promise<Pick<BoardCell, 'release' | 'promotion'>> {
-  const release = newest && (await hub.records.releases.living(environment, newest.app, newest.build))
-  const build = release && (await hub.records.builds.find(release.app, release.build))
-  if (!build) return { release: null, promotion: null }
-  const promotion = await hub.records.promotions.findByRelease(release.id)
-  return {
-    release: releaseJson(release, build),
-    promotion: promotion ? await listedPromotionJson(hub, promotion) : null,
-  }
+type Made = Pick<BoardCell, 'release' | 'promotion'>
+const NOTHING: Made = { release: null, promotion: null }
+
+/** By the ids of releases: each with the promotion that made it. */
+async function releasesOf(hub: Hub, ids: readonly string[]): Promise<ReadonlyMap<string, Made>> {
+  const promotions = await promotionsJson(hub, await hub.records.promotions.ofReleases(ids))
+  const releases = await hub.records.releases.findAll(ids)
+  return new Map(
+    releases.map((release) => [
+      release.id,
+      {
+        release: releaseJson(release, release),
+        promotion: promotions.find(({ releaseId }) => releaseId === release.id) ?? null,
+      },
+    ]),
+  )
 }
 
 function countNodes(counts: readonly BuildOnNodes[], newest: StandingBuild | null): BoardCell['nodes'] {
