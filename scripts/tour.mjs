@@ -30,7 +30,7 @@ const PICTURES = [
   ['recipe', DARK, '/apps/shop', '#recipe'],
   ['build', DESK, '/apps/shop/builds/54'],
   ['build-yanked', DESK, '/apps/shop/builds/50'],
-  ['files', DESK, '/apps/shop/builds/54/files'],
+  ['files', DESK, '/apps/shop/builds/54/files?in=shop-6.4.0-rc.2'],
   ['compare', DESK, '/apps/shop/builds/54/compare/52'],
   ['upload', DESK, '/upload?app=shop'],
   ['promotions', DESK, '/promotions'],

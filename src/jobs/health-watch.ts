@@ -68,10 +68,10 @@ export class HealthWatch {
 
   async #deliveries(): Promise<Diagnosis> {
     const { waiting, dead } = await this.#hub.records.webhooks.countDeliveries()
-    if (dead === 0) return ok('webhooks', `${String(waiting)} deliveries wait`)
+    if (dead === 0) return ok('webhooks', `waiting deliveries: ${String(waiting)}`)
     return warn(
       'webhooks',
-      `${String(dead)} deliveries were given up`,
+      `deliveries that were given up: ${String(dead)}`,
       'see /webhooks: mend the receiver, send again',
     )
   }

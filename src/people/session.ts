@@ -68,7 +68,7 @@ export async function addSession(
   const change = {
     type: 'person.signed_in',
     subject: person.id,
-    after: { way, session: session.id },
+    after: { name: person.name, way, session: session.id },
   } as const
   await actingAsPerson(person, async () => await recordChange(records, clock, change))
   return { person: { ...person, signedInAt: session.createdAt }, session, secret }

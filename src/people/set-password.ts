@@ -35,7 +35,11 @@ export async function setPassword(hub: Needs, wanted: WantedPassword): Promise<O
     await records.people.update(person.id, { password: kept })
     await records.sessions.removeOf(person.id)
     await records.signInLinks.removeOf(person.id)
-    await recordChange(records, hub.clock, { type: 'person.password_set', subject: person.id })
+    await recordChange(records, hub.clock, {
+      type: 'person.password_set',
+      subject: person.id,
+      after: { name: person.name },
+    })
     const way = session.way === 'link' ? 'password' : session.way
     return await addSession({ ...hub, records }, person, { ...entrance, way, former: null })
   })

@@ -43,7 +43,8 @@ export async function makeSignInLink(
     if (dryRun) return
     await records.signInLinks.removeOf(person.id)
     await records.signInLinks.add(link)
-    const change = { type: 'person.link_made', subject: person.id, after: { expiresAt } } as const
+    const after = { name: person.name, expiresAt }
+    const change = { type: 'person.link_made', subject: person.id, after } as const
     await recordChange(records, hub.clock, change)
   })
   return { link, secret }
