@@ -42,6 +42,7 @@ beforeAll(async () => {
       build: '2',
       other: '1',
       path: 'top/quokka-file',
+      inside: 'quokka-file',
       environment: 'staging',
       revision: '2',
     },
