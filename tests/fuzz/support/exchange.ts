@@ -61,8 +61,12 @@ function prepared(url: string, agent: Agent, wanted: Exchange): ClientRequest {
   return outgoing
 }
 
-/** @throws unless the answer is one that the hub may give: no fault, and a refusal in the form of RFC 9457. */
-export function judgeAnswer(answer: Answer, { method = 'GET', path = '/' }: Partial<Exchange> = {}): Verdict {
+/**
+ * @throws unless the answer is one that the hub may give: no fault, and a refusal in the form of RFC 9457, or as a page where
+ *   that was asked for.
+ */
+export function judgeAnswer(answer: Answer, asked: Partial<Exchange> = {}): Verdict {
+  const { method = 'GET', path = '/' } = asked
   const { status, headers, text } = answer
   if (status < 400) return 'accepted'
   const type = headers['content-type'] ?? ''
@@ -73,14 +77,27 @@ export function judgeAnswer(answer: Answer, { method = 'GET', path = '/' }: Part
     return 'refused'
   // A target that is no path, and no address either, is answered by Express before any of the hub's rules.
   if (method === 'HEAD' || (status === 404 && !path.startsWith('/'))) return 'refused'
+  if (type.startsWith('text/html') && asksForPage(asked)) {
+    const codes = [...text.matchAll(/<code>([^<]*)<\/code>/g)].map(([, code = '']) => code)
+    if (codes.some((code) => isCodeOf(code, status)) && codes.some((code) => code.startsWith('req_')))
+      return 'refused'
+  }
   if (!type.startsWith('application/problem+json'))
     throw new Error(`a refusal (${status}) of the type ${JSON.stringify(type)}: ${text.slice(0, 500)}`)
   const problem = JSON.parse(text) as Readonly<Record<string, unknown>>
   const code = String(problem['code'])
-  const known = Object.hasOwn(ERRORS, code) ? ERRORS[code as keyof typeof ERRORS] : undefined
-  if (known?.status !== status || problem['status'] !== status)
+  if (!isCodeOf(code, status) || problem['status'] !== status)
     throw new Error(`the code ${code} with status ${status}`)
   if (typeof problem['requestId'] !== 'string' || typeof problem['detail'] !== 'string') throw new Error(text)
   if (text.length > 100_000) throw new Error(`a refusal of ${text.length} characters`)
   return 'refused'
+}
+
+function isCodeOf(code: string, status: number): boolean {
+  return Object.hasOwn(ERRORS, code) && ERRORS[code as keyof typeof ERRORS].status === status
+}
+
+function asksForPage({ path = '/', headers = {} }: Partial<Exchange>): boolean {
+  const accepts = Object.entries(headers).filter(([name]) => name.toLowerCase() === 'accept')
+  return !path.startsWith('/api/') && accepts.some(([, value]) => String(value).includes('text/html'))
 }
