@@ -73,7 +73,7 @@ function watch(page: Page, origin: string, faults: string[]): void {
 }
 
 /** Signs in by the page for it, and comes to `path`. */
-export async function signIn({ page }: Window, name: string, path = '/'): Promise<void> {
+export async function signIn({ page }: Pick<Window, 'page'>, name: string, path = '/'): Promise<void> {
   await page.goto(`/sign-in?next=${encodeURIComponent(path)}`)
   await page.getByLabel('Name').fill(name)
   await page.getByLabel('Password').fill(PASSWORD)
