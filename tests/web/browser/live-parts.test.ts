@@ -1,6 +1,7 @@
 /** Parts of pages that follow the hub while somebody works in them. */
 import { expect } from 'vitest'
 import { openWindow, signIn } from '../../support/chromium.ts'
+import { reportOf } from '../../support/node-reports.ts'
 import { testWith } from '../../support/programs.ts'
 import { onePlace } from './place.ts'
 
@@ -64,4 +65,26 @@ inChromium('the forms of a promotion go when it has ended', async () => {
   expect((await lived.hub.as().post(path).send({ reason: 'another one comes' })).status).toBe(200)
   await page.getByText('Cancel…').waitFor({ state: 'detached' })
   expect(await page.locator('main').textContent()).toContain('another one comes')
+})
+
+inChromium('the page that enrols a node sees it come, and report', async () => {
+  const { lived, windows } = await openPlace()
+  const { page } = windows
+  const { hub } = lived
+  await page.goto('/nodes/enrol')
+  await page.getByLabel('Environment').selectOption('staging')
+  await page.getByLabel(/^Name/).fill('web7')
+  await page.getByRole('button', { name: 'Make the token' }).click()
+  const secret = (await page.locator('pre[aria-label="The token alone"]').textContent()) ?? ''
+  // What the page answered with is in no address that somebody might pass on.
+  expect(page.url()).not.toContain(secret)
+  const node = await hub.as(secret).post('/api/v1/nodes').send({ name: 'web7', environment: 'staging' })
+  expect(node.status, node.text).toBe(201)
+  const arrival = page.locator('#arrival')
+  await arrival.getByText('web7 is a node now').waitFor()
+  await hub
+    .as((node.body as { token: string }).token)
+    .post('/api/v1/nodes/web7/report')
+    .send(reportOf(['app-hub/shop-1.4.0_p4']))
+  await arrival.getByText('it reports').waitFor()
 })
