@@ -1,18 +1,6 @@
 /** How values look to people: tables that align, binary sizes, times. No colours but for what must not be overlooked. */
 
-/** Bytes in binary units: `512 B`, `1.2 MiB`, `340 GiB`. */
-export function sizeText(bytes: number): string {
-  if (bytes < 1024) return `${String(bytes)} B`
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  let value = bytes / 1024
-  let unit = 0
-  // 1023.96 would be shown as 1024.0.
-  while (value >= 1023.95 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${value.toFixed(1)} ${units[unit] ?? ''}`
-}
+export { sizeText } from '../size-text.ts'
 
 /** Whole seconds, minutes and hours: `8 s`, `3 min 20 s`, `2 h 5 min`. */
 export function durationText(seconds: number): string {

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { html } from './html.ts'
 import type { Html, HtmlValue } from './html.ts'
-import { distance, sizeText } from './quantities.ts'
+import { sizeText } from '../size-text.ts'
+import { distance } from './relative-time.ts'
 
 // ------------------------------------------------------------------------------------------------ words and values
 

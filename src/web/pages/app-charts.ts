@@ -1,7 +1,7 @@
 /** The builds of an app as pictures: how large they are, and how long each took to be where nodes find it. */
 import type { Build } from '../../http/openapi/builds.ts'
 import { chart } from '../chart.ts'
-import { sizeText } from '../quantities.ts'
+import { sizeText } from '../../size-text.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 

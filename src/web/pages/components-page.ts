@@ -26,7 +26,7 @@ import {
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
 import { marked } from '../marked.ts'
-import { sizeText } from '../quantities.ts'
+import { sizeText } from '../../size-text.ts'
 
 const NOW = new Date('2026-11-29T12:00:00Z')
 const CSRF = 'not a real one'

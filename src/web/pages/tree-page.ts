@@ -1,10 +1,10 @@
 /** An overlay as of one of its revisions: its folders, and what stands in its files. */
 import type { Revision } from '../../http/openapi/environments.ts'
 import { code } from '../code.ts'
-import type { Language } from '../code.ts'
 import { empty, facts, field, filters, heading, pager, size, table, theirs, time } from '../components.ts'
 import { html } from '../html.ts'
 import type { Html } from '../html.ts'
+import { languageOf } from './language-of.ts'
 import { historyAddress } from './revision-page.ts'
 import { environmentAddress, inAddress } from './words.ts'
 
@@ -60,17 +60,10 @@ export function overlayFilePage(file: OverlayFile): Html {
   const raw = `/api/v1/environments/${revision.environment}/revisions/${String(revision.revision)}/files/${inAddress(path)}`
   return html`${frame(file)}
     <p class="beside">${size(sizeBytes)} · <a href="${raw}">as it is</a></p>
-    ${text === null ? html`<p>It is no text.</p>` : code(text, languageOf(path), path)}`
+    ${text === null ? html`<p>It is no text.</p>` : code(text, languageOf(path, text), path)}`
 }
 
 /** What an overlay has besides are lists of words. */
-function languageOf(path: string): Language | null {
-  if (path.endsWith('.ebuild') || path.endsWith('.eclass')) return 'bash'
-  if (path.endsWith('.xml')) return 'xml'
-  if (path.endsWith('/Manifest')) return 'manifest'
-  return path.endsWith('.conf') ? 'ini' : null
-}
-
 function frame(place: Place): Html {
   const { revision, path, now } = place
   const { environment, publishedAt, message } = revision

@@ -1,4 +1,4 @@
-/** Times and sizes as people read them. */
+/** Times as people read them. */
 
 const STEPS = [
   [60, 'second', 1],
@@ -17,18 +17,4 @@ export function distance(seconds: number): string {
   const count = Math.floor(size / unitSec)
   const text = `${String(count)} ${unit}${count === 1 ? '' : 's'}`
   return seconds < 0 ? `in ${text}` : `${text} ago`
-}
-
-const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-
-/** Bytes in binary units: `1.2 MiB`. */
-export function sizeText(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  // 1023.96 would be shown as 1024.0.
-  while (value >= 1023.95 && unit < SIZES.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 ? String(Math.round(value)) : value.toFixed(1)} ${SIZES[unit] ?? ''}`
 }
