@@ -20,6 +20,9 @@ const own = (name: string): string => readFileSync(new URL(`assets/${name}`, imp
 const of = (name: string): string =>
   readFileSync(packages.resolve(name), 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '')
 
+/** In the order in which they overrule each other. */
+const STYLES = ['frame', 'components', 'administration', 'search', 'upload']
+
 interface Assets {
   readonly addresses: AssetAddresses
   readonly assets: readonly Asset[]
@@ -33,7 +36,8 @@ export function readAssets(): Assets {
 }
 
 function readAnew(): Assets {
-  const style = asset('hub', 'css', 'text/css', of('@picocss/pico/css/pico.min.css') + own('hub.css'))
+  const styles = [of('@picocss/pico/css/pico.min.css'), ...STYLES.map((name) => own(`style/${name}.css`))]
+  const style = asset('hub', 'css', 'text/css', styles.join('\n'))
   const scripts = [of('htmx.org/dist/htmx.min.js'), own('hub.js'), own('search.js')]
   const script = asset('hub', 'js', 'text/javascript', scripts.join('\n'))
   const uploads = [of('tus-js-client/dist/tus.min.js'), own('upload.js')]
